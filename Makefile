@@ -1,0 +1,39 @@
+# Needs a Python 3.11 or newer with pip, and nothing else: everything is installed into .venv.
+# To build .venv from another Python: make clean && make test PYTHON=python3.13
+.DEFAULT_GOAL := help
+.PHONY: help demo test check coverage bench requirements clean
+
+python := .venv/bin/python
+ready := .venv/ready
+
+help:  ## say what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
+
+demo: $(ready)  ## scaffold an environment, serve it and step it
+	$(python) scripts/demo.py
+
+test: check  ## check, then run every test
+	$(python) -m pytest -n 2 --dist worksteal
+
+check: $(ready)  ## format, lint and types
+	$(python) -m ruff format --check
+	$(python) -m ruff check
+	$(python) -m mypy
+
+coverage: $(ready)  ## run every test and say which lines none of them reached
+	$(python) -m coverage run -m pytest -n 2 --dist worksteal
+	$(python) -m coverage combine --quiet
+	$(python) -m coverage report
+
+bench: $(ready)  ## measure steps a second against a raw WebSocket
+	$(python) benchmarks/steps.py
+
+requirements: $(ready)  ## compile requirements/dev.txt anew, pins that fit kept
+	scripts/lock
+
+clean:  ## remove .venv and every cache
+	rm -rf .venv .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+
+$(ready): pyproject.toml requirements/dev.txt scripts/bootstrap
+	scripts/bootstrap
+	@touch $@
