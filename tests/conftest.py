@@ -1,0 +1,32 @@
+"""What every test gets without asking: an environment with no setting of ours in it, and a check that it cleans up."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.leftovers import Holdings, leftovers
+
+_PATIENCE_S = 5
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "leaves_threads(reason): threads, children or sockets may outlive this test")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("OPENENV_") or name == "ENABLE_WEB_INTERFACE":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    marker = request.node.get_closest_marker("leaves_threads")
+    if marker and not any((*marker.args, *marker.kwargs.values())):
+        pytest.fail("leaves_threads needs a reason", pytrace=False)
+    before = Holdings.now()
+    yield
+    if not marker and (left := leftovers(before, within_s=_PATIENCE_S)):
+        pytest.fail(f"the test left behind, {_PATIENCE_S} s after it ended: {', '.join(left)}", pytrace=False)
