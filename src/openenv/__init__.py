@@ -1,0 +1,62 @@
+"""OpenEnv Runtime: environments for training and testing agents, served, isolated and driven.
+
+Names load when first used, so that importing this package costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openenv.client import AsyncEnvClient, EnvClient, GenericAction, GenericEnvClient
+    from openenv.env import Environment, EnvironmentMetadata
+    from openenv.errors import OpenEnvError
+    from openenv.server import create_app
+    from openenv.types import Action, Observation, State, StepResult
+
+__all__ = [
+    "Action",
+    "AsyncEnvClient",
+    "EnvClient",
+    "Environment",
+    "EnvironmentMetadata",
+    "GenericAction",
+    "GenericEnvClient",
+    "Observation",
+    "OpenEnvError",
+    "State",
+    "StepResult",
+    "__version__",
+    "create_app",
+]
+
+_HOMES = {
+    "Action": "types",
+    "AsyncEnvClient": "client",
+    "EnvClient": "client",
+    "Environment": "env",
+    "EnvironmentMetadata": "env",
+    "GenericAction": "client",
+    "GenericEnvClient": "client",
+    "Observation": "types",
+    "OpenEnvError": "errors",
+    "State": "types",
+    "StepResult": "types",
+    "create_app": "server",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version  # costs 20 ms, and few ask
+
+        return version("openenv-runtime")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'openenv' has no attribute {name!r}")
+    value = getattr(import_module(f"openenv.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,24 @@
+"""What an environment author touches, and the one adapter by which everything else touches an environment."""
+
+from openenv.env.adapter import EnvironmentAdapter, parse_action, parse_reset
+from openenv.env.encoding import EncodedObservation, encode_observation, encode_state
+from openenv.env.interface import CompositeTransform, Environment, EnvironmentMetadata, Transform
+from openenv.env.source import EnvironmentSource
+from openenv.env.spec import EnvironmentSpec, Method, spec_of
+
+__all__ = [
+    "CompositeTransform",
+    "EncodedObservation",
+    "Environment",
+    "EnvironmentAdapter",
+    "EnvironmentMetadata",
+    "EnvironmentSource",
+    "EnvironmentSpec",
+    "Method",
+    "Transform",
+    "encode_observation",
+    "encode_state",
+    "parse_action",
+    "parse_reset",
+    "spec_of",
+]

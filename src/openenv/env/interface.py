@@ -1,0 +1,123 @@
+"""What an environment author subclasses: `Environment`, and `Transform` for reshaping observations."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from openenv.types import Action, Observation, State
+
+__all__ = ["CompositeTransform", "Environment", "EnvironmentMetadata", "Transform"]
+
+ActT = TypeVar("ActT", bound=Action)
+ObsT = TypeVar("ObsT", bound=Observation)
+StateT = TypeVar("StateT", bound=State)
+
+Transform = Callable[[Any], Any]
+"""Takes an observation and gives one back; an environment applies it with `_apply_transform`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentMetadata:
+    """What `/metadata` says about an environment."""
+
+    name: str
+    description: str = ""
+    readme_content: str | None = None
+    version: str | None = None
+    author: str | None = None
+    documentation_url: str | None = None
+
+
+class CompositeTransform:
+    """A transform that applies others, first to last."""
+
+    def __init__(self, transforms: Sequence[Transform]) -> None:
+        self.transforms = tuple(transforms)
+
+    def __call__(self, observation: Any) -> Any:
+        """Apply each in turn."""
+        for transform in self.transforms:
+            observation = transform(observation)
+        return observation
+
+
+class Environment(ABC, Generic[ActT, ObsT, StateT]):
+    """A stateful object with `reset`, `step` and `state`; one instance is one session.
+
+    Every method may be `async def`. Each is called with those of the arguments below that its signature takes, so
+    `def reset(self)` is fine; a signature with `**options` gets all of them. `__init__` need not call `super()`.
+
+    Attributes:
+        SUPPORTS_CONCURRENT_SESSIONS: A promise that instances share nothing, so that a server may hold several.
+        REQUIRES_SINGLE_THREAD_EXECUTOR: Run the calls of all instances on one and the same thread.
+        BLOCKING: Whether a call may take longer than some microseconds. False is a promise: calls then run inline on
+            the server's event loop, and while one runs no other session is served. True gives each session with sync
+            methods a thread of its own, the same one for all its calls.
+    """
+
+    SUPPORTS_CONCURRENT_SESSIONS: bool = False
+    REQUIRES_SINGLE_THREAD_EXECUTOR: bool = False
+    BLOCKING: bool = True
+
+    transform: Transform | None = None
+
+    def __init__(self, transform: Transform | None = None) -> None:
+        self.transform = transform
+
+    @abstractmethod
+    def reset(self, *args: Any, **kwargs: Any) -> ObsT | Awaitable[ObsT]:
+        """Begin an episode.
+
+        Args:
+            seed: int or None; the same seed gives the same episode.
+            episode_id: str or None; names the episode, a fresh one is made up when it is None.
+            options: Whatever else the caller passed to `reset`.
+        """
+
+    @abstractmethod
+    def step(self, *args: Any, **kwargs: Any) -> ObsT | Awaitable[ObsT]:
+        """Carry out one action.
+
+        Args:
+            action: The validated action, positional.
+            timeout_s: float or None; the caller's time limit, which the server enforces besides.
+            options: Whatever else the caller passed to `step`.
+        """
+
+    @property
+    @abstractmethod
+    def state(self) -> StateT:
+        """What the environment remembers; read after a step it must describe that step."""
+
+    def close(self) -> Any:
+        """Release what the environment holds. Called once, when its session ends; may be `async def`."""
+
+    def get_metadata(self) -> EnvironmentMetadata:
+        """Describe the environment; override it to say more than the class name and docstring do."""
+        return describe(type(self))
+
+    async def reset_async(self, *args: Any, **kwargs: Any) -> ObsT:
+        """Override this instead of `reset` when both a sync and an async form are wanted; the server prefers it."""
+        observation: ObsT = await _awaited(self.reset(*args, **kwargs))
+        return observation
+
+    async def step_async(self, *args: Any, **kwargs: Any) -> ObsT:
+        """Override this instead of `step` when both a sync and an async form are wanted; the server prefers it."""
+        observation: ObsT = await _awaited(self.step(*args, **kwargs))
+        return observation
+
+    def _apply_transform(self, observation: ObsT) -> ObsT:
+        """Pass an observation through the environment's transform, if it has one."""
+        return observation if self.transform is None else self.transform(observation)
+
+
+def describe(environment_class: type) -> EnvironmentMetadata:
+    """Describe a class by its name and the first paragraph of its own docstring."""
+    paragraph = (environment_class.__doc__ or "").strip().split("\n\n")[0]
+    text = " ".join(paragraph.split())
+    return EnvironmentMetadata(name=environment_class.__name__, description=text, version="1.0.0")
+
+
+async def _awaited(value: Any) -> Any:
+    return await value if isinstance(value, Awaitable) else value

@@ -1,0 +1,113 @@
+"""What a class of environments is like, inspected once per class: which methods are async, what they take."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from openenv.env.interface import Environment
+from openenv.types import State
+
+__all__ = ["EnvironmentSpec", "Method", "spec_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How to call one method of an environment.
+
+    Attributes:
+        name: The attribute to call: `step_async` where a class overrides it, else `step`.
+        is_async: Whether it gives an awaitable.
+        accepts: Names of the keyword arguments it takes; None when it takes any.
+    """
+
+    name: str
+    is_async: bool
+    accepts: frozenset[str] | None
+
+    def filter(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep the options that the method takes."""
+        if self.accepts is None:
+            return dict(options)
+        return {name: options[name] for name in options if name in self.accepts}
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSpec:
+    """All that a server decides by the class of an environment."""
+
+    environment_class: type
+    reset: Method
+    step: Method
+    state_class: type
+    is_blocking: bool
+    is_concurrent: bool
+    is_single_threaded: bool
+    describes_itself: bool
+
+    @property
+    def name(self) -> str:
+        """The class name."""
+        return self.environment_class.__name__
+
+    @property
+    def is_async(self) -> bool:
+        """Whether both `reset` and `step` are async, so that no thread is bound to a session."""
+        return self.reset.is_async and self.step.is_async
+
+
+@functools.cache
+def spec_of(environment_class: type) -> EnvironmentSpec:
+    """Inspect a class."""
+    return EnvironmentSpec(
+        environment_class=environment_class,
+        reset=_method(environment_class, "reset", positional=0),
+        step=_method(environment_class, "step", positional=1),
+        state_class=_state_class(environment_class),
+        is_blocking=bool(getattr(environment_class, "BLOCKING", True)),
+        is_concurrent=bool(getattr(environment_class, "SUPPORTS_CONCURRENT_SESSIONS", False)),
+        is_single_threaded=bool(getattr(environment_class, "REQUIRES_SINGLE_THREAD_EXECUTOR", False)),
+        describes_itself=_overrides(environment_class, "get_metadata"),
+    )
+
+
+def _overrides(environment_class: type, name: str) -> bool:
+    own = getattr(environment_class, name, None)
+    return own is not None and own is not getattr(Environment, name)
+
+
+def _method(environment_class: type, name: str, *, positional: int) -> Method:
+    twin = f"{name}_async"
+    chosen = twin if _overrides(environment_class, twin) else name
+    function = getattr(environment_class, chosen)
+    return Method(chosen, inspect.iscoroutinefunction(function), _accepted(function, skip=1 + positional))
+
+
+def _accepted(function: Callable[..., Any], *, skip: int) -> frozenset[str] | None:
+    """Name the arguments after the first `skip` that can be given by keyword; None for `**anything`."""
+    parameters = list(inspect.signature(function).parameters.values())
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return frozenset(p.name for p in parameters[skip:] if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+
+
+def _state_class(environment_class: type) -> type:
+    """Find the state's class: what the `state` property is annotated with, else the class's type argument."""
+    prop = inspect.getattr_static(environment_class, "state", None)
+    getter = prop.fget if isinstance(prop, property) else prop
+    try:
+        annotated = get_type_hints(getter).get("return") if callable(getter) else None
+    except NameError:  # an annotation that only a type checker can resolve
+        annotated = None
+    candidates = (annotated, *(arg for base in environment_class.__mro__ for arg in _type_arguments(base)))
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, State)), State)
+
+
+def _type_arguments(cls: type) -> tuple[Any, ...]:
+    return tuple(
+        argument
+        for base in vars(cls).get("__orig_bases__", ())
+        for argument in get_args(base)
+        if not isinstance(argument, TypeVar)
+    )
