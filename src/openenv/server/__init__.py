@@ -1,0 +1,7 @@
+"""Serving an environment: over WebSocket at `/ws`, and over HTTP."""
+
+from openenv.server.app import create_app
+from openenv.server.config import ServerConfig
+from openenv.server.run import run
+
+__all__ = ["ServerConfig", "create_app", "run"]

@@ -1,0 +1,128 @@
+"""What can be set about a server, and where each setting comes from.
+
+One rule of precedence: command line, then environment variable, then `openenv.yaml`, then `create_app`. The command
+line and the manifest speak through environment variables (`openenv serve` sets those that are unset), so an app that
+plain `uvicorn` starts reads the same settings.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from openenv.env import EnvironmentSpec
+from openenv.errors import ConfigurationError
+
+__all__ = ["DEFAULT_MAX_SESSIONS", "VARIABLES", "ServerConfig", "session_limit"]
+
+DEFAULT_MAX_SESSIONS = 64
+"""Sessions at once, for a class that supports concurrent sessions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerConfig:
+    """The settings of one server.
+
+    Attributes:
+        max_sessions: Sessions at once; None for the class's default.
+        queue_s: Seconds a newcomer waits for a session at capacity.
+        max_queue: Newcomers that may wait at once; one more is refused without waiting.
+        idle_s: Seconds after which a session without a connected client is closed.
+        step_timeout_s: Upper limit in seconds of every reset and step; None for none but the caller's own.
+        max_body_bytes: Largest HTTP body taken.
+        drain_s: Seconds that calls under way get to finish when the server stops.
+        allowed_hosts: Host names besides the loopback ones by which a loopback address may be called.
+        allowed_origins: Origins besides the server's own from which pages may call.
+        token: Bearer token that allows everything; None when none is asked for.
+        agent_token: Bearer token that allows stepping only.
+    """
+
+    max_sessions: int | None = None
+    queue_s: float = 30.0
+    max_queue: int = 1024
+    idle_s: float = 900.0
+    step_timeout_s: float | None = None
+    max_body_bytes: int = 16 * 1024 * 1024
+    drain_s: float = 10.0
+    allowed_hosts: frozenset[str] = frozenset()
+    allowed_origins: frozenset[str] = frozenset()
+    token: str | None = field(default=None, repr=False)
+    agent_token: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str], **defaults: Any) -> Self:
+        """Read the environment variables of `VARIABLES`; `defaults` fill in what they leave open.
+
+        Raises:
+            ConfigurationError: A value does not parse; it is named.
+        """
+        given = {
+            name: _parse(variable, environ[variable], parse)
+            for name, (variable, parse) in VARIABLES.items()
+            if environ.get(variable, "").strip()
+        }
+        return cls(**{**defaults, **given})
+
+
+def session_limit(spec: EnvironmentSpec, requested: int | None) -> int:
+    """Decide how many sessions at once a class gets.
+
+    Raises:
+        ConfigurationError: More than one was asked for, of a class that does not promise to bear it.
+    """
+    if requested is None:
+        return DEFAULT_MAX_SESSIONS if spec.is_concurrent else 1
+    if requested > 1 and not spec.is_concurrent:
+        raise ConfigurationError(
+            f"{requested} concurrent sessions were asked for, but {spec.name} does not set "
+            "SUPPORTS_CONCURRENT_SESSIONS = True; set it if instances share nothing, or ask for 1"
+        )
+    return requested
+
+
+def _parse(variable: str, text: str, parse: Callable[[str], Any]) -> Any:
+    try:
+        return parse(text.strip())
+    except ValueError as error:
+        raise ConfigurationError(f"{variable}={text!r}: {error}") from error
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError("must be a whole number of 1 or more")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise ValueError("must be a number of seconds, 0 or more")
+    return seconds
+
+
+def _limit(text: str) -> float:
+    if (seconds := _seconds(text)) == 0:
+        raise ValueError("must be a number of seconds above 0")
+    return seconds
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name.strip().lower() for name in text.split(",") if name.strip())
+
+
+VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "max_sessions": ("OPENENV_MAX_SESSIONS", _count),
+    "queue_s": ("OPENENV_QUEUE_S", _seconds),
+    "max_queue": ("OPENENV_MAX_QUEUE", _count),
+    "idle_s": ("OPENENV_IDLE_S", _limit),
+    "step_timeout_s": ("OPENENV_STEP_TIMEOUT_S", _limit),
+    "max_body_bytes": ("OPENENV_MAX_BODY_BYTES", _count),
+    "drain_s": ("OPENENV_DRAIN_S", _seconds),
+    "allowed_hosts": ("OPENENV_ALLOWED_HOSTS", _names),
+    "allowed_origins": ("OPENENV_ALLOWED_ORIGINS", _names),
+    "token": ("OPENENV_TOKEN", str),
+    "agent_token": ("OPENENV_AGENT_TOKEN", str),
+}
+"""Every setting's environment variable, and how its text is read."""

@@ -1,0 +1,196 @@
+"""The HTTP routes: sessions by header, and what describes the environment.
+
+Every answer of `/reset`, `/step` and `/state` carries `X-Session-Id`. A request that sends it back is bound to that
+session; one that sends `new` gets a session of its own; one without uses the session of its client address, which is
+enough for `curl` and the first to go when room is needed.
+"""
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from openenv.errors import BadAction, BadRequest, Refused, RemoteFault
+from openenv.protocol import Fault, GetState, Observed, Reply, Reset, StateIs, Step, rule_of
+from openenv.protocol.dialect1 import load_json
+from openenv.server.access import Scope, scope_of
+from openenv.server.schema import ResetRequest, Schemas, StepRequest
+from openenv.server.session import Session
+from openenv.server.sessions import SessionTable
+
+__all__ = ["SESSION_HEADER", "routes"]
+
+SESSION_HEADER = "X-Session-Id"
+_NEW = "new"
+
+
+_CLOSE_S = 5.0
+"""Seconds that `DELETE /session` waits for the environment to close before it says that it is still closing."""
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def routes(table: SessionTable, schemas: Schemas, *, env_name: str | None, max_body_bytes: int) -> APIRouter:
+    """Build the router of everything but `/ws`."""
+    http = _Http(table, max_body_bytes)
+    router = APIRouter()
+
+    async def health() -> Response:
+        return _json({"status": "healthy"})
+
+    async def schema() -> Response:
+        return _json({"action": schemas.action, "observation": schemas.observation, "state": schemas.state})
+
+    async def metadata(request: Request) -> Response:
+        described = dataclasses.asdict(await table.metadata())
+        return _json({**described, "name": env_name or described["name"]})
+
+    router.add_api_route("/health", health, methods=["GET"], summary="Whether the server is up")
+    router.add_api_route("/schema", schema, methods=["GET"], summary="JSON schemas of action, observation and state")
+    router.add_api_route("/metadata", _answering(metadata), methods=["GET"], summary="What the environment is")
+    for path, method, handler, summary, body in (
+        ("/reset", "POST", http.reset, "Begin an episode", "ResetRequest"),
+        ("/step", "POST", http.step, "Carry out one action", "StepRequest"),
+        ("/state", "GET", http.state, "Read the state of the session", None),
+        ("/session", "DELETE", http.delete, "End the session", None),
+    ):
+        extra = _documented(body)
+        router.add_api_route(path, _answering(handler), methods=[method], summary=summary, openapi_extra=extra)
+    return router
+
+
+class _Http:
+    """The session-bound routes."""
+
+    def __init__(self, table: SessionTable, max_body_bytes: int) -> None:
+        self._table = table
+        self._max_body_bytes = max_body_bytes
+
+    async def reset(self, request: Request) -> Response:
+        _orchestrator_only(request)
+        body = await self._body(request)
+        timeout_s = _validated(ResetRequest, body).timeout_s
+        options = {key: value for key, value in body.items() if key != "timeout_s"}
+        if SESSION_HEADER not in request.headers:
+            self._table.forget(_address(request))
+        return await self._perform(await self._session(request), Reset(options, timeout_s), ("body",))
+
+    async def step(self, request: Request) -> Response:
+        body = await self._body(request)
+        checked = _validated(StepRequest, body)
+        options = {key: value for key, value in body.items() if key not in StepRequest.model_fields}
+        step = Step(checked.action, checked.timeout_s, options)
+        answer = await self._perform(await self._session(request), step, ("body", "action"))
+        if checked.request_id is not None:
+            answer.headers["X-Request-Id"] = checked.request_id.encode("ascii", "replace").decode()
+        return answer
+
+    async def state(self, request: Request) -> Response:
+        _orchestrator_only(request)
+        return await self._perform(await self._session(request), GetState(), ())
+
+    async def delete(self, request: Request) -> Response:
+        _orchestrator_only(request)
+        given = request.headers.get(SESSION_HEADER)
+        session = self._table.find(given) if given else self._table.find_anonymous(_address(request))
+        if session is None:
+            return _json({"session_id": None, "closed": True})
+        ending = self._table.end(session, "it was deleted")
+        done, _ = await asyncio.wait({ending}, timeout=_CLOSE_S)
+        return _json({"session_id": session.id, "closed": bool(done)})
+
+    async def _session(self, request: Request) -> Session:
+        given = request.headers.get(SESSION_HEADER)
+        if given is None:
+            return await self._table.anonymous(_address(request))
+        return await self._table.open() if given == _NEW else self._table.find(given)
+
+    async def _perform(self, session: Session, request: Reset | Step | GetState, loc: tuple[str, ...]) -> Response:
+        reply = await session.perform(request)
+        if isinstance(reply, Fault) and rule_of(reply.code).ends_session:
+            self._table.end(session, reply.message)
+        answer = _answer(reply, loc)
+        answer.headers[SESSION_HEADER] = session.id
+        return answer
+
+    async def _body(self, request: Request) -> dict[str, Any]:
+        raw = bytearray()
+        async for chunk in request.stream():
+            raw += chunk
+            if len(raw) > self._max_body_bytes:
+                raise BadRequest("TOO_LARGE", f"The body is larger than {self._max_body_bytes} bytes.")
+        try:
+            body = load_json(bytes(raw)) if raw else {}
+        except ValueError as error:
+            raise BadRequest("INVALID_JSON", f"Invalid JSON: {error}") from error
+        if not isinstance(body, dict):
+            wrong = {"type": "dict_type", "loc": [], "msg": "Input should be an object"}
+            raise BadAction("VALIDATION_ERROR", "Invalid message", {"errors": [wrong]})
+        return body
+
+
+def _answering(handler: Handler) -> Handler:
+    """Turn the typed errors of a handler into answers."""
+
+    async def answering(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except RemoteFault as error:
+            return _answer(Fault.of(error), ("body",))
+
+    return answering
+
+
+def _answer(reply: Reply, loc: tuple[str, ...]) -> Response:
+    match reply:
+        case Observed():
+            reward = None if reply.reward is None else float(reply.reward)
+            body = {"observation": reply.observation, "reward": reward, "done": reply.done, "metadata": reply.metadata}
+            return _json({**body, "truncated": True} if reply.truncated else body)
+        case Fault():
+            details = dict(reply.details)
+            errors = details.pop("errors", None)
+            detail = reply.message if errors is None else [{**e, "loc": [*loc, *e["loc"]]} for e in errors]
+            answer = _json({"detail": detail, "code": reply.code, **details}, rule_of(reply.code).http_status)
+            if "retry_after_s" in details:
+                answer.headers["Retry-After"] = f"{details['retry_after_s']:.0f}"
+            return answer
+        case StateIs():
+            return _json(reply.state)
+        case _:
+            raise TypeError(f"{type(reply).__name__} answers no HTTP route")
+
+
+def _validated(model: type[ResetRequest] | type[StepRequest], body: dict[str, Any]) -> Any:
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        listed = error.errors(include_url=False, include_context=False, include_input=False)
+        errors = [{"type": e["type"], "loc": list(e["loc"]), "msg": e["msg"]} for e in listed]
+        raise BadAction("VALIDATION_ERROR", "Invalid message", {"errors": errors}) from error
+
+
+def _orchestrator_only(request: Request) -> None:
+    if scope_of(request.scope) is not Scope.ORCHESTRATOR:
+        raise Refused("FORBIDDEN", "This token may step only; the rest is the orchestrator's.")
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _documented(body: str | None) -> dict[str, Any] | None:
+    if body is None:
+        return None
+    schema = {"$ref": f"#/components/schemas/{body}"}
+    return {"requestBody": {"required": body == "StepRequest", "content": {"application/json": {"schema": schema}}}}
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, media_type="application/json")

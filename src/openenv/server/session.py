@@ -1,0 +1,223 @@
+"""One session: one environment, one call at a time, and the one path from a request to an environment call.
+
+WebSocket and HTTP both end in `Session.perform`. Where a call runs is decided here, from the class: async methods on
+the event loop, sync ones on the session's thread, or inline when the class promises not to block.
+
+A call that is cut off (its time is up, or its caller has gone) leaves the environment in an unknown state, so the
+session is lost. A thread cannot be stopped from outside: `end` waits for it, and the place stays taken meanwhile.
+"""
+
+import asyncio
+import enum
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel
+
+from openenv.env import EncodedObservation, EnvironmentAdapter, EnvironmentMetadata, parse_action, parse_reset
+from openenv.errors import RemoteFault, StepTimedOut
+from openenv.protocol import Fault, GetState, JsonRpc, JsonRpcReply, Observed, Reply, Reset, StateIs, Step
+from openenv.server.workers import WorkerThread
+
+__all__ = ["Runner", "Session", "SessionState"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_NO_MCP = {"code": -32603, "message": "Environment does not support MCP", "data": None}
+
+
+class SessionState(enum.Enum):
+    """Where a session stands. It only ever moves down this list."""
+
+    OPEN = "open"
+    LOST = "lost"
+    CLOSED = "closed"
+
+
+class Runner:
+    """Runs an environment's sync calls: inline on the loop when `worker` is None, else on that thread.
+
+    Args:
+        worker: The thread, or None.
+        is_shared: Whether other sessions use the thread too, so that it must not be stopped with this one.
+    """
+
+    def __init__(self, worker: WorkerThread | None, *, is_shared: bool = False) -> None:
+        self._worker = worker
+        self._is_shared = is_shared
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether calls run on the event loop."""
+        return self._worker is None
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Run `call` and wait for it."""
+        return call() if self._worker is None else await self._worker.submit(call)
+
+    def stop(self) -> None:
+        """Let the thread end after what is queued."""
+        if self._worker is not None and not self._is_shared:
+            self._worker.stop()
+
+
+class Session:
+    """One environment and the calls to it.
+
+    Attributes:
+        id: Its name; whoever knows it may use the session.
+        owner: Client address of an anonymous session; None for one that is addressed by its id.
+        is_attached: Whether a live connection holds it, which keeps it from expiring.
+        last_used: Event loop time of the last call.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        adapter: EnvironmentAdapter,
+        runner: Runner,
+        action_class: type[BaseModel],
+        *,
+        step_timeout_s: float | None,
+        owner: str | None = None,
+    ) -> None:
+        self.id = session_id
+        self.owner = owner
+        self.is_attached = False
+        self.last_used = asyncio.get_running_loop().time()
+        self._adapter = adapter
+        self._runner = runner
+        self._action_class = action_class
+        self._step_timeout_s = step_timeout_s
+        self._state = SessionState.OPEN
+        self._ended_because = ""
+        self._turn = asyncio.Lock()
+        self._straggler: asyncio.Future[Any] | None = None
+
+    @property
+    def state(self) -> SessionState:
+        """Where the session stands."""
+        return self._state
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is under way or waits for its turn."""
+        return self._turn.locked()
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether no call of this session ever waits for anything, so that it cannot be overtaken by events."""
+        spec = self._adapter.spec
+        return self._runner.is_inline and not spec.reset.is_async and not spec.step.is_async
+
+    async def perform(self, request: Reset | Step | GetState | JsonRpc) -> Reply:
+        """Carry out one request; never raises but for cancellation, which loses the session.
+
+        Requests that come while another is under way wait their turn, first come first served.
+        """
+        async with self._turn:
+            if self._state is not SessionState.OPEN:
+                return Fault("SESSION_ENDED", f"Session {self.id} has ended: {self._ended_because}")
+            try:
+                return await self._perform(request)
+            except RemoteFault as error:
+                return Fault.of(error)
+            except Exception:  # a bug of ours: a fixed sentence crosses, the traceback stays here
+                logger.exception("internal error while serving %s", type(request).__name__)
+                return Fault("INTERNAL_ERROR", "The server failed while serving this request; its log says why.")
+            finally:
+                self.last_used = asyncio.get_running_loop().time()
+
+    async def metadata(self) -> EnvironmentMetadata:
+        """Ask the environment to describe itself."""
+        async with self._turn:
+            return await self._runner.run(self._adapter.metadata)
+
+    def lose(self, reason: str) -> None:
+        """Serve no further call; `reason` completes the sentence "the session has ended: ..."."""
+        if self._state is SessionState.OPEN:
+            self._state, self._ended_because = SessionState.LOST, reason
+
+    async def end(self, reason: str, *, keep_environment: bool = False) -> None:
+        """Close the environment, after whatever still runs in it has come to an end. Does nothing the second time."""
+        self.lose(reason)
+        async with self._turn:
+            if self._state is SessionState.CLOSED:
+                return
+            self._state = SessionState.CLOSED
+            if self._straggler is not None:
+                await asyncio.wait({self._straggler})
+            if not keep_environment:
+                closing = await self._runner.run(self._adapter.close)
+                if closing is not None:
+                    await closing
+            self._runner.stop()
+
+    async def _perform(self, request: Reset | Step | GetState | JsonRpc) -> Reply:
+        adapter = self._adapter
+        match request:
+            case Step():
+                action = parse_action(self._action_class, request.action)
+                options = _with_limit(request.options, request.timeout_s)
+                step = adapter.spec.step
+                return await self._observe(lambda: adapter.step(action, options), step.is_async, request.timeout_s)
+            case Reset():
+                options = _with_limit(parse_reset(request.options), request.timeout_s)
+                reset = adapter.spec.reset
+                return await self._observe(lambda: adapter.reset(options), reset.is_async, request.timeout_s)
+            case GetState():
+                return StateIs(orjson.Fragment(await self._limited(self._runner.run(adapter.state), None)))
+            case JsonRpc():
+                return JsonRpcReply({"jsonrpc": "2.0", "id": request.payload.get("id"), "error": _NO_MCP})
+
+    async def _observe(self, call: Callable[[], Any], is_async: bool, timeout_s: float | None) -> Observed:
+        """Run a reset or step where it belongs, within its time limit."""
+        if not is_async and self._runner.is_inline:
+            return _observed(call())
+        return _observed(await self._limited(call() if is_async else self._runner.run(call), timeout_s))
+
+    async def _limited(self, call: Awaitable[T], timeout_s: float | None) -> T:
+        limit = min((s for s in (timeout_s, self._step_timeout_s) if s is not None), default=None)
+        if limit is None:
+            try:
+                return await call
+            except asyncio.CancelledError:
+                self.lose("its caller went away during a call")
+                raise
+        running = asyncio.ensure_future(call)
+        try:
+            await asyncio.wait({running}, timeout=limit)
+        except asyncio.CancelledError:
+            self._cut_off(running, "its caller went away during a call")
+            raise
+        if not running.done():
+            self._cut_off(running, f"a call ran past its limit of {limit:g} s")
+            sentence = f"The call did not finish within {limit:g} s, and its session is lost."
+            raise StepTimedOut("TIMED_OUT", sentence, {"timeout_s": limit})
+        return running.result()
+
+    def _cut_off(self, running: asyncio.Future[Any], reason: str) -> None:
+        """Give up on a call. It may go on: a thread as long as it likes, a coroutine until it minds its cancelling."""
+        self.lose(reason)
+        self._straggler = running
+        running.add_done_callback(_retrieve)
+        running.cancel()
+
+
+def _with_limit(options: Any, timeout_s: float | None) -> Any:
+    return options if timeout_s is None else {**options, "timeout_s": timeout_s}
+
+
+def _observed(encoded: EncodedObservation) -> Observed:
+    metadata = None if encoded.metadata is None else orjson.Fragment(encoded.metadata)
+    return Observed(orjson.Fragment(encoded.observation), encoded.reward, encoded.done, metadata, encoded.truncated)
+
+
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    """Take the outcome of a call nobody waits for, so that it is not reported as forgotten."""
+    if not future.cancelled() and (error := future.exception()) is not None:
+        logger.warning("a call that was cut off ended with %s: %s", type(error).__name__, error)

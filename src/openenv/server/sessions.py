@@ -1,0 +1,260 @@
+"""The sessions of a server: opened within the limit, found by id, and ended once, by whatever ends them first."""
+
+import asyncio
+import logging
+import uuid
+from collections import OrderedDict
+
+from pydantic import BaseModel
+
+from openenv.env import EnvironmentAdapter, EnvironmentMetadata, EnvironmentSource, EnvironmentSpec
+from openenv.env.interface import describe
+from openenv.errors import UnknownSession
+from openenv.server.admission import Admission
+from openenv.server.config import ServerConfig, session_limit
+from openenv.server.session import Runner, Session
+from openenv.server.workers import WorkerThread
+
+__all__ = ["SessionTable"]
+
+logger = logging.getLogger(__name__)
+
+_REMEMBERED = 4096
+"""Ended sessions whose reason is kept, so that a late caller learns why."""
+_RETIRE_S = 10.0
+"""Idle seconds after which the helper thread of an async environment ends."""
+
+
+class SessionTable:
+    """Opens, finds and ends sessions.
+
+    Args:
+        source: Where environments come from.
+        action_class: What actions are validated against.
+        config: The settings.
+    """
+
+    def __init__(self, source: EnvironmentSource, action_class: type[BaseModel], config: ServerConfig) -> None:
+        self._source = source
+        self._action_class = action_class
+        self._config = config
+        # A bare factory's class is known once it has built one; until then it gets to build one at a time.
+        limit = 1 if source.spec is None else _limit_of(source, source.spec, config)
+        self._admission = Admission(limit, queue_s=config.queue_s, max_queue=config.max_queue)
+        self._sessions: dict[str, Session] = {}
+        self._anonymous: OrderedDict[str, Session] = OrderedDict()  # by client address, least recently used first
+        self._ended: OrderedDict[str, str] = OrderedDict()
+        self._opening: dict[str, asyncio.Task[Session]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._shared_worker: WorkerThread | None = None
+        self._reaper: asyncio.TimerHandle | None = None
+        self._metadata: EnvironmentMetadata | None = None
+
+    @property
+    def active(self) -> int:
+        """Places taken, those of sessions that are opening or ending included."""
+        return self._admission.taken
+
+    @property
+    def limit(self) -> int:
+        """Sessions at once."""
+        return self._admission.limit
+
+    async def open(self, *, owner: str | None = None, attached: bool = False) -> Session:
+        """Open a session, waiting in the queue if there is no room.
+
+        Args:
+            owner: Client address, for an anonymous session.
+            attached: Whether a connection holds it, so that it does not expire.
+
+        Raises:
+            AtCapacity: No room in time.
+            FactoryFailed: The environment could not be built.
+        """
+        if self._admission.is_full:
+            self._evict_one()
+        await self._admission.enter()
+        try:
+            session = await self._build(owner)
+        except BaseException:
+            self._admission.leave()
+            raise
+        session.is_attached = attached
+        self._sessions[session.id] = session
+        if owner is not None:
+            self._anonymous[owner] = session
+            self._ended.pop(owner, None)
+        self._schedule_reaper()
+        return session
+
+    def find(self, session_id: str) -> Session:
+        """Find a session by its id, which makes an anonymous one its caller's own.
+
+        Raises:
+            UnknownSession: There is none, or not any more; the message says which and why.
+        """
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise self._unknown(session_id, f"There is no session {session_id!r} on this server.")
+        if session.owner is not None:
+            self._anonymous.pop(session.owner, None)
+            session.owner = None
+        return session
+
+    def find_anonymous(self, owner: str) -> Session | None:
+        """Find the anonymous session of a client address; None when it never had one.
+
+        Raises:
+            UnknownSession: It had one, which has ended; `forget` makes room for another.
+        """
+        session = self._anonymous.get(owner)
+        if session is None:
+            if owner in self._ended:
+                raise self._unknown(owner, "")
+            return None
+        self._anonymous.move_to_end(owner)
+        return session
+
+    async def anonymous(self, owner: str) -> Session:
+        """Find or open the anonymous session of a client address. Raises as `find_anonymous` and `open` do."""
+        session = self.find_anonymous(owner)
+        if session is not None:
+            return session
+        opening = self._opening.get(owner)
+        if opening is None:  # several requests of one address may come at once, and share what the first opens
+            opening = asyncio.get_running_loop().create_task(self.open(owner=owner))
+            self._opening[owner] = opening
+            opening.add_done_callback(lambda _: self._opening.pop(owner))
+        return await asyncio.shield(opening)
+
+    def forget(self, owner: str) -> None:
+        """Let a client address begin anew."""
+        self._ended.pop(owner, None)
+
+    def end(self, session: Session, reason: str) -> asyncio.Task[None]:
+        """End a session; the task is done when its environment is closed and its place is free."""
+        session.lose(reason)
+        known = self._sessions.pop(session.id, None) is not None
+        if known:
+            self._remember(session.id, reason)
+            if session.owner is not None:
+                self._anonymous.pop(session.owner, None)
+                self._remember(session.owner, reason)
+        task = asyncio.get_running_loop().create_task(self._end(session, reason, known))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        return task
+
+    async def metadata(self) -> EnvironmentMetadata:
+        """Describe the environment, building one within the limits if its class describes itself; asked once."""
+        if self._metadata is None:
+            spec = self._source.spec
+            if spec is not None and not spec.describes_itself:
+                self._metadata = describe(spec.environment_class)
+            else:
+                self._metadata = await self._ask_metadata()
+        return self._metadata
+
+    def refuse_newcomers(self) -> None:
+        """Open no further session: the server is stopping."""
+        self._admission.close()
+
+    async def drain(self) -> None:
+        """Wait until no call is under way, at most `drain_s` seconds."""
+        deadline = asyncio.get_running_loop().time() + self._config.drain_s
+        while any(session.is_busy for session in self._sessions.values()):
+            if asyncio.get_running_loop().time() >= deadline:
+                logger.warning("stopping although calls are under way: drain_s=%g is over", self._config.drain_s)
+                return
+            await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        """End every session, waiting at most `drain_s` seconds for environments to close."""
+        self.refuse_newcomers()
+        if self._reaper is not None:
+            self._reaper.cancel()
+        for session in list(self._sessions.values()):
+            self.end(session, "the server stopped")
+        if self._ending:
+            _, late = await asyncio.wait(set(self._ending), timeout=max(self._config.drain_s, 0.1))
+            if late:
+                logger.warning("%d environments had not closed when the server stopped", len(late))
+        if self._shared_worker is not None:
+            self._shared_worker.stop()
+
+    async def _ask_metadata(self) -> EnvironmentMetadata:
+        session = next(iter(self._sessions.values()), None)
+        if session is not None:
+            return await session.metadata()
+        session = await self.open()
+        try:
+            return await session.metadata()
+        finally:
+            self.end(session, "it was opened to describe the environment")
+
+    async def _build(self, owner: str | None) -> Session:
+        spec = self._source.spec
+        runner = self._runner_for(spec)
+        try:
+            environment = await runner.run(self._source.build)
+        except BaseException:
+            runner.stop()
+            raise
+        learned = self._source.spec
+        assert learned is not None  # build() has learned it
+        if spec is None:
+            self._admission.limit = _limit_of(self._source, learned, self._config)
+        adapter = EnvironmentAdapter(environment, learned)
+        timeout_s = self._config.step_timeout_s
+        return Session(str(uuid.uuid4()), adapter, runner, self._action_class, step_timeout_s=timeout_s, owner=owner)
+
+    def _runner_for(self, spec: EnvironmentSpec | None) -> Runner:
+        if spec is not None and not spec.is_blocking:
+            return Runner(None)
+        if spec is not None and spec.is_single_threaded:
+            self._shared_worker = self._shared_worker or WorkerThread("openenv-environments")
+            return Runner(self._shared_worker, is_shared=True)
+        retire_s = _RETIRE_S if spec is not None and spec.is_async else None
+        return Runner(WorkerThread("openenv-environment", retire_s=retire_s))
+
+    async def _end(self, session: Session, reason: str, holds_place: bool) -> None:
+        try:
+            await session.end(reason, keep_environment=self._source.is_instance)
+        finally:
+            if holds_place:
+                self._admission.leave()
+
+    def _evict_one(self) -> None:
+        """Make room by ending the anonymous session that was idle longest, if there is one."""
+        for session in self._anonymous.values():
+            if not session.is_busy:
+                self.end(session, "its place was needed for a caller with a session of its own")
+                return
+
+    def _schedule_reaper(self) -> None:
+        if self._reaper is None and self._sessions:
+            period = min(max(self._config.idle_s / 4, 0.05), 30.0)
+            self._reaper = asyncio.get_running_loop().call_later(period, self._reap)
+
+    def _reap(self) -> None:
+        self._reaper = None
+        oldest = asyncio.get_running_loop().time() - self._config.idle_s
+        for session in list(self._sessions.values()):
+            if not session.is_attached and not session.is_busy and session.last_used < oldest:
+                self.end(session, f"it was idle for {self._config.idle_s:g} s")
+        self._schedule_reaper()
+
+    def _remember(self, key: str, reason: str) -> None:
+        self._ended[key] = reason
+        while len(self._ended) > _REMEMBERED:
+            self._ended.popitem(last=False)
+
+    def _unknown(self, key: str, otherwise: str) -> UnknownSession:
+        reason = self._ended.get(key)
+        if reason is None:
+            return UnknownSession("SESSION_NOT_FOUND", otherwise)
+        return UnknownSession("SESSION_ENDED", f"This session has ended: {reason}. Reset to begin another.")
+
+
+def _limit_of(source: EnvironmentSource, spec: EnvironmentSpec, config: ServerConfig) -> int:
+    return 1 if source.is_instance else session_limit(spec, config.max_sessions)
