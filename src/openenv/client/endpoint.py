@@ -1,0 +1,51 @@
+"""Where a server is and how patiently it is talked to: the values a client is made with, checked once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from openenv.errors import ConfigurationError
+
+__all__ = ["Endpoint", "socket_url"]
+
+_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A server's socket and the limits of talking to it. Times are seconds; None means no limit."""
+
+    url: str
+    headers: Mapping[str, str]
+    connect_timeout_s: float | None
+    message_timeout_s: float | None
+    max_message_bytes: int | None
+    ping_interval_s: float | None
+    ping_timeout_s: float | None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is on this machine, so that no proxy is asked."""
+        host = urlsplit(self.url).hostname or ""
+        return host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.") or host.endswith(".localhost")
+
+
+def socket_url(base_url: str) -> str:
+    """Make the address of `/ws` from what people write: `http://host:8000`, `host:8000`, with or without a path.
+
+    Raises:
+        ConfigurationError: It is no address of a web server.
+    """
+    text = base_url.strip()
+    parts = urlsplit(text if "://" in text else f"ws://{text}")
+    scheme = _SCHEMES.get(parts.scheme.lower())
+    try:
+        usable = scheme is not None and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # the port is no number, or out of range
+        usable = False
+    if not usable:
+        raise ConfigurationError(
+            f"base_url={base_url!r} is no address of a server; write it like http://localhost:8000"
+        )
+    path = parts.path.rstrip("/")
+    return urlunsplit((scheme or "", parts.netloc, path if path.endswith("/ws") else f"{path}/ws", parts.query, ""))

@@ -1,0 +1,219 @@
+"""`EnvClient`: synchronous until it is awaited.
+
+The one rule: calls on a plain client block and return the value itself, with or without a running event loop.
+`async with`, `await client.connect()` and `.aio()` make it asynchronous, and from then on its methods are coroutines.
+Awaiting a value that is there already gives the value.
+"""
+
+import asyncio
+import copy
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any, Self
+
+from openenv.client.aio import AsyncEnvClient, AsyncLine
+from openenv.client.base import ActT, ClientBase, ObsT, StateT
+from openenv.client.conversation import payload_of, state_of
+from openenv.client.link import Line
+from openenv.errors import UsageError
+from openenv.protocol import GetState, Reset, Step
+from openenv.types import StepResult
+
+__all__ = ["DONE", "Done", "EnvClient"]
+
+
+class Done:
+    """What `close()` returns: nothing, that may be awaited."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from ()
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "None"
+
+
+DONE = Done()
+
+
+class EnvClient(ClientBase[ActT, ObsT, StateT]):
+    """Drives one environment on a server.
+
+    Subclass it with the environment's types, and it is complete::
+
+        class EchoEnv(EnvClient[EchoAction, EchoObservation, State]): ...
+
+    Any thread may use it; calls are carried out one after another. A session that is lost, because the server went away
+    or a call was given up, is an error at the next `step`, and `reset` begins a new one.
+
+    See `ClientBase` for the arguments.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._line: Line | None = None
+        self._aline: AsyncLine | None = None
+        self._siblings: list[Self] = []
+
+    def connect(self) -> Self:
+        """Connect now rather than at the first call; awaited, it makes the client asynchronous.
+
+        Inside a running event loop the connection is left to the first call or to the `await`, since only what comes
+        next tells which is meant. After `close()` it opens a new session.
+
+        Raises:
+            ConnectFailed: No server there.
+            Refused: It does not let us in.
+        """
+        if self._awaited() is None and not _in_event_loop():
+            self._sync_line().connect()
+        return self
+
+    def reset(self, *, timeout_s: float | None = None, **options: Any) -> StepResult[ObsT]:
+        """Begin an episode, on a new connection if the last one is lost.
+
+        Args:
+            timeout_s: Seconds the reset may take; past it the session is lost.
+            options: The environment's reset arguments, such as `seed` and `episode_id`.
+
+        Raises:
+            BadAction: An argument does not fit.
+            EnvironmentFailed: The environment raised.
+            AtCapacity: The server had no room, for as long as it lets clients queue.
+            ConnectFailed, SessionLost, ReplyTimeout: The network, or the server, failed.
+        """
+        if twin := self._awaited():
+            return twin.reset(timeout_s=timeout_s, **options)  # type: ignore[return-value]  # awaited by the caller
+        return self._parse_result(payload_of(self._sync_line().ask(Reset(options, timeout_s))))
+
+    def step(self, action: ActT, *, timeout_s: float | None = None, **options: Any) -> StepResult[ObsT]:
+        """Carry out an action.
+
+        Args:
+            action: An instance of the client's action class.
+            timeout_s: Seconds the step may take, kept by the server; past it the session is lost.
+            options: Further arguments of the environment's `step`.
+
+        Raises:
+            BadAction: The action does not fit; the session is unharmed.
+            EnvironmentFailed: The environment raised; the session is unharmed.
+            StepTimedOut, ReplyTimeout: It took too long; the session is lost.
+            SessionLost: There is no episode to step any more.
+            UnsupportedByServer: This server takes no `options`.
+        """
+        if twin := self._awaited():
+            return twin.step(action, timeout_s=timeout_s, **options)  # type: ignore[return-value]  # as above
+        request = Step(self._step_payload(action), timeout_s, options)
+        return self._parse_result(payload_of(self._sync_line().ask(request)))
+
+    def state(self) -> StateT:
+        """Read the environment's state. Raises as `step` does."""
+        if twin := self._awaited():
+            return twin.state()  # type: ignore[return-value]  # as above
+        return self._parse_state(state_of(self._sync_line().ask(GetState())))
+
+    def disconnect(self) -> Done:
+        """End the session; `reset` begins another."""
+        if twin := self._awaited():
+            return twin.disconnect()  # type: ignore[return-value]  # as above
+        self._sync_line().disconnect()
+        return DONE
+
+    def close(self) -> Done:
+        """End the session, and those of `new_session`. The server goes on; `connect()` opens another session."""
+        if twin := self._awaited():
+            return twin.close()  # type: ignore[return-value]  # as above
+        self._sync_line().close()
+        while self._siblings:
+            self._siblings.pop().close()
+        return DONE
+
+    def new_session(self) -> Self:
+        """Open another session on the same server; closed with this one."""
+        if twin := self._awaited():
+            return twin.new_session()  # type: ignore[return-value]  # as above
+        return self._sibling().connect()
+
+    def sync(self) -> Self:
+        """Say that this client is synchronous, which it is anyhow until it is awaited."""
+        if self._awaited() is not None:
+            raise UsageError("this client is asynchronous since it was awaited; close it first, or make another")
+        return self
+
+    def aio(self) -> AsyncEnvClient[ActT, ObsT, StateT]:
+        """Make this client asynchronous and give its async face.
+
+        Raises:
+            UsageError: It has an episode open synchronously, which would be lost.
+        """
+        if self._awaited() is None:
+            if self._line is not None:
+                if self._line.is_used:
+                    raise UsageError("this client has an episode open synchronously; close() it before awaiting it")
+                self._line.disconnect()
+            self._aline = AsyncLine(self._endpoint)
+        return AsyncEnvClient(self)
+
+    def __enter__(self) -> Self:
+        return self.sync().connect()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> AsyncEnvClient[ActT, ObsT, StateT]:
+        return await self.aio().connect()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close_async()
+
+    def __await__(self) -> Generator[Any, None, AsyncEnvClient[ActT, ObsT, StateT]]:
+        return self.aio().connect().__await__()
+
+    def _awaited(self) -> AsyncEnvClient[ActT, ObsT, StateT] | None:
+        """The async face, if the client has become asynchronous and the loop it did so on still exists."""
+        if self._aline is None:
+            return None
+        if self._aline.is_stranded:
+            if self._aline.is_used:
+                self._sync_line().strand()
+            self._aline = None
+            return None
+        return AsyncEnvClient(self)
+
+    def _sync_line(self) -> Line:
+        if self._line is None:
+            self._line = Line(self._endpoint)
+        return self._line
+
+    def _async_line(self) -> AsyncLine:
+        if self._aline is None:
+            self._aline = AsyncLine(self._endpoint)
+        return self._aline
+
+    async def _close_async(self) -> None:
+        line, self._aline = self._aline, None
+        if line is not None:
+            await line.close()
+        self._sync_line().close()  # so that a later call is told that the client was closed
+        while self._siblings:
+            await self._siblings.pop()._close_async()
+
+    def _sibling(self) -> Self:
+        sibling = copy.copy(self)
+        sibling._line, sibling._aline, sibling._siblings = None, None, []
+        self._siblings.append(sibling)
+        return sibling
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
