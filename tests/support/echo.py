@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import Any
 
-from openenv import Action, Environment, EnvClient, Observation, State
+from openenv import Action, EnvClient, Environment, Observation, State
 
 
 class EchoAction(Action):
@@ -51,7 +51,7 @@ class EchoEnvironment(Environment[EchoAction, EchoObservation, State]):
 
 
 class ThreadedEcho(EchoEnvironment):
-    """The same, declared blocking: `sleep 0.5` sleeps, `raise` raises, `exit` calls SystemExit, `wait` waits for `gate`."""
+    """The same, declared blocking: `sleep 0.5` sleeps, `raise` raises, `exit` exits, `wait` waits for `gate`."""
 
     BLOCKING = True
     gate = threading.Event()
