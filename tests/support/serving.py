@@ -7,7 +7,8 @@ from typing import Any
 
 import uvicorn
 
-from openenv.server.run import DrainingServer, bind, url_of
+from openenv.server.run import bind, url_of
+from openenv.server.serving import DrainingServer
 
 
 class _Announcing(DrainingServer):

@@ -4,31 +4,37 @@ import asyncio
 from collections import deque
 
 from openenv.errors import AtCapacity
+from openenv.server.slots import LocalSlots, Slots
 
 __all__ = ["Admission"]
+
+_POLL_S = 0.05
+"""Seconds between looks at what other worker processes have given back."""
+_UNLIMITED = 2**31 - 1
 
 
 class Admission:
     """Counts the sessions of a server and queues newcomers, first come first served.
 
     Args:
-        limit: Sessions at once.
+        limit: Sessions at once; None while unknown, when this process may have one.
         queue_s: Seconds a newcomer waits before it is refused.
         max_queue: Newcomers that may wait; one more is refused at once.
     """
 
-    def __init__(self, limit: int, *, queue_s: float, max_queue: int) -> None:
+    def __init__(self, limit: int | None, *, queue_s: float, max_queue: int) -> None:
         self._limit = limit
+        self._slots: Slots = LocalSlots()
         self._queue_s = queue_s
         self._max_queue = max_queue
-        self._taken = 0
+        self._poll: asyncio.TimerHandle | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
     @property
     def limit(self) -> int:
         """Sessions at once."""
-        return self._limit
+        return 1 if self._limit is None else self._limit
 
     @limit.setter
     def limit(self, limit: int) -> None:
@@ -38,12 +44,16 @@ class Admission:
     @property
     def taken(self) -> int:
         """Sessions that are open, opening, or not quite gone."""
-        return self._taken
+        return self._slots.taken
+
+    def share(self, slots: Slots) -> None:
+        """Count together with other worker processes; called before anybody enters."""
+        self._slots = slots
 
     @property
     def is_full(self) -> bool:
         """Whether a newcomer would have to wait."""
-        return self._taken >= self._limit or bool(self._waiting)
+        return bool(self._waiting) or self.taken >= self.limit
 
     async def enter(self) -> None:
         """Take a place, waiting for one if need be; whoever enters must `leave`.
@@ -53,13 +63,13 @@ class Admission:
         """
         if self._closed:
             raise self._refusal("The server is shutting down.")
-        if not self.is_full:
-            self._taken += 1
+        if not self._waiting and self._take():
             return
         if len(self._waiting) >= self._max_queue or not self._queue_s:
             raise self._refusal()
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
+        self._watch_others()
         try:
             async with asyncio.timeout(self._queue_s):
                 await place
@@ -72,7 +82,7 @@ class Admission:
 
     def leave(self) -> None:
         """Give a place back; the first in the queue gets it."""
-        self._taken -= 1
+        self._slots.give()
         self._admit()
 
     def close(self) -> None:
@@ -84,11 +94,28 @@ class Admission:
                 place.set_exception(self._refusal("The server is shutting down."))
 
     def _admit(self) -> None:
-        while self._waiting and self._taken < self._limit:
-            place = self._waiting.popleft()
-            if not place.done():
-                self._taken += 1
-                place.set_result(None)
+        while self._waiting:
+            if self._waiting[0].done():
+                self._waiting.popleft()
+            elif self._take():
+                self._waiting.popleft().set_result(None)
+            else:
+                return
+
+    def _take(self) -> bool:
+        if self._limit is None:
+            return self._slots.own == 0 and self._slots.take(_UNLIMITED)
+        return self._slots.take(self._limit)
+
+    def _watch_others(self) -> None:
+        """While someone waits, look for places that other processes have given back."""
+        if self._poll is None and self._waiting and self._slots.is_shared:
+            self._poll = asyncio.get_running_loop().call_later(_POLL_S, self._look)
+
+    def _look(self) -> None:
+        self._poll = None
+        self._admit()
+        self._watch_others()
 
     def _give_up(self, place: asyncio.Future[None]) -> None:
         """Leave the queue; a place that was granted in the same moment goes to the next."""
@@ -99,7 +126,7 @@ class Admission:
 
     def _refusal(self, sentence: str = "") -> AtCapacity:
         message = sentence or (
-            f"Server at capacity: {self._taken}/{self._limit} sessions active. Cannot accept new connections."
+            f"Server at capacity: {self.taken}/{self.limit} sessions active. Cannot accept new connections."
         )
-        counts = {"active_sessions": self._taken, "max_sessions": self._limit, "retry_after_s": 5.0}
+        counts = {"active_sessions": self.taken, "max_sessions": self.limit, "retry_after_s": 5.0}
         return AtCapacity("CAPACITY_REACHED", message, counts)

@@ -15,6 +15,7 @@ from openenv.errors import ConfigurationError
 from openenv.server.access import AccessControl, scope_of
 from openenv.server.config import ServerConfig
 from openenv.server.http import routes
+from openenv.server.page import page_routes
 from openenv.server.schema import Schemas, document
 from openenv.server.sessions import SessionTable
 from openenv.server.ws import serve_socket
@@ -75,6 +76,8 @@ def create_app(
     )
     schemas = Schemas(action_cls, observation_cls, state_class)
     app.include_router(routes(table, schemas, env_name=env_name, max_body_bytes=config.max_body_bytes))
+    if config.web:
+        app.include_router(page_routes())
     app.router.routes.append(WebSocketRoute("/ws", ws))
     app.add_middleware(AccessControl, config=config)
     app.state.openenv = table

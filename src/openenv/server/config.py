@@ -34,6 +34,7 @@ class ServerConfig:
         allowed_origins: Origins besides the server's own from which pages may call.
         token: Bearer token that allows everything; None when none is asked for.
         agent_token: Bearer token that allows stepping only.
+        web: Whether there is a page at `/web`.
     """
 
     max_sessions: int | None = None
@@ -47,6 +48,8 @@ class ServerConfig:
     allowed_origins: frozenset[str] = frozenset()
     token: str | None = field(default=None, repr=False)
     agent_token: str | None = field(default=None, repr=False)
+
+    web: bool = False
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], **defaults: Any) -> Self:
@@ -108,6 +111,10 @@ def _limit(text: str) -> float:
     return seconds
 
 
+def _switch(text: str) -> bool:
+    return text.lower() in ("true", "1", "yes")
+
+
 def _names(text: str) -> frozenset[str]:
     return frozenset(name.strip().lower() for name in text.split(",") if name.strip())
 
@@ -124,5 +131,6 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "allowed_origins": ("OPENENV_ALLOWED_ORIGINS", _names),
     "token": ("OPENENV_TOKEN", str),
     "agent_token": ("OPENENV_AGENT_TOKEN", str),
+    "web": ("ENABLE_WEB_INTERFACE", _switch),
 }
 """Every setting's environment variable, and how its text is read."""

@@ -1,6 +1,5 @@
 """Running an app under uvicorn as it should be run: bound before it starts, uncompressed frames, stops that drain."""
 
-import asyncio
 import errno
 import os
 import socket
@@ -11,9 +10,10 @@ import uvicorn
 from uvicorn.supervisors import ChangeReload
 
 from openenv.errors import ConfigurationError
-from openenv.server.sessions import SessionTable
+from openenv.server.cluster import Cluster
+from openenv.server.serving import DrainingServer
 
-__all__ = ["bind", "run"]
+__all__ = ["MAX_MESSAGE_BYTES", "bind", "run", "url_of"]
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _GRACEFUL_S = 5
@@ -25,6 +25,7 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8000,
     reload: bool = False,
+    workers: int = 1,
     log_level: str = "info",
     on_bound: Callable[[str], None] | None = None,
 ) -> None:
@@ -35,33 +36,38 @@ def run(
         host: Address to listen on.
         port: Port to listen on; 0 takes any that is free.
         reload: Start anew whenever a Python file below the current folder changes.
+        workers: Processes that share the port and the session limit; more than one needs an import path, too.
         log_level: uvicorn's.
         on_bound: Called with the URL, `http://host:port`, once the port is ours and before the app starts.
 
     Raises:
-        ConfigurationError: The port is taken, or the address is not this machine's.
+        ConfigurationError: The port is taken, the address is not this machine's, or the arguments do not go together.
     """
+    if (reload or workers > 1) and not isinstance(app, str):
+        raise ConfigurationError("reload and workers need the app by its import path, such as 'server.app:app'")
+    if reload and workers > 1:
+        raise ConfigurationError("reload goes with one worker: leave one of the two out")
     listener = bind(host, port)
     if on_bound is not None:
         on_bound(url_of(host, listener))
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        reload=reload,
-        log_level=log_level,
-        access_log=log_level in ("debug", "trace"),
-        ws="websockets-sansio",
-        ws_max_size=MAX_MESSAGE_BYTES,
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=_GRACEFUL_S,
-    )
-    server = DrainingServer(config)
+    settings: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "log_level": log_level,
+        "access_log": log_level in ("debug", "trace"),
+        "ws": "websockets-sansio",
+        "ws_max_size": MAX_MESSAGE_BYTES,
+        "ws_per_message_deflate": False,
+        "timeout_graceful_shutdown": _GRACEFUL_S,
+    }
     try:
-        if reload:
-            ChangeReload(config, target=server.run, sockets=[listener]).run()
+        if workers > 1:
+            Cluster(app, workers=workers, listener=listener, settings=settings).run()
+        elif reload:
+            config = uvicorn.Config(app, reload=True, **settings)
+            ChangeReload(config, target=DrainingServer(config).run, sockets=[listener]).run()
         else:
-            server.run(sockets=[listener])
+            DrainingServer(uvicorn.Config(app, **settings)).run(sockets=[listener])
     except KeyboardInterrupt:
         pass  # uvicorn has stopped in good order and passes the signal on
     finally:
@@ -96,31 +102,6 @@ def url_of(host: str, listener: socket.socket) -> str:
     port = listener.getsockname()[1]
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{name}:{port}"
-
-
-class DrainingServer(uvicorn.Server):
-    """A uvicorn server that lets calls under way finish before it closes their connections."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Admit no newcomers, wait for calls under way, then stop as uvicorn does."""
-        table = _table_of(self.config.loaded_app)
-        if table is not None:
-            table.refuse_newcomers()
-            draining = asyncio.ensure_future(table.drain())
-            while not draining.done() and not self.force_exit:
-                await asyncio.wait({draining}, timeout=0.1)
-            draining.cancel()
-        await super().shutdown(sockets)
-
-
-def _table_of(app: Any) -> SessionTable | None:
-    """Find the sessions of our app below the middleware that uvicorn wraps around it."""
-    while app is not None:
-        table = getattr(getattr(app, "state", None), "openenv", None)
-        if isinstance(table, SessionTable):
-            return table
-        app = getattr(app, "app", None)
-    return None
 
 
 def _why_not(host: str, port: int, error: OSError) -> str:

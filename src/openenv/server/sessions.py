@@ -13,6 +13,7 @@ from openenv.errors import UnknownSession
 from openenv.server.admission import Admission
 from openenv.server.config import ServerConfig, session_limit
 from openenv.server.session import Runner, Session
+from openenv.server.slots import Slots
 from openenv.server.workers import WorkerThread
 
 __all__ = ["SessionTable"]
@@ -31,16 +32,17 @@ class SessionTable:
     Args:
         source: Where environments come from.
         action_class: What actions are validated against.
-        config: The settings.
+        config: The settings; readable as `config`.
     """
 
     def __init__(self, source: EnvironmentSource, action_class: type[BaseModel], config: ServerConfig) -> None:
         self._source = source
         self._action_class = action_class
-        self._config = config
+        self.config = config
         # A bare factory's class is known once it has built one; until then it gets to build one at a time.
-        limit = 1 if source.spec is None else _limit_of(source, source.spec, config)
+        limit = None if source.spec is None else _limit_of(source, source.spec, config)
         self._admission = Admission(limit, queue_s=config.queue_s, max_queue=config.max_queue)
+        self._id_prefix = ""
         self._sessions: dict[str, Session] = {}
         self._anonymous: OrderedDict[str, Session] = OrderedDict()  # by client address, least recently used first
         self._ended: OrderedDict[str, str] = OrderedDict()
@@ -59,6 +61,11 @@ class SessionTable:
     def limit(self) -> int:
         """Sessions at once."""
         return self._admission.limit
+
+    def share(self, slots: Slots, id_prefix: str) -> None:
+        """Be one worker of several: count sessions together, and mark the ids of this one's."""
+        self._admission.share(slots)
+        self._id_prefix = id_prefix
 
     async def open(self, *, owner: str | None = None, attached: bool = False) -> Session:
         """Open a session, waiting in the queue if there is no room.
@@ -161,10 +168,10 @@ class SessionTable:
 
     async def drain(self) -> None:
         """Wait until no call is under way, at most `drain_s` seconds."""
-        deadline = asyncio.get_running_loop().time() + self._config.drain_s
+        deadline = asyncio.get_running_loop().time() + self.config.drain_s
         while any(session.is_busy for session in self._sessions.values()):
             if asyncio.get_running_loop().time() >= deadline:
-                logger.warning("stopping although calls are under way: drain_s=%g is over", self._config.drain_s)
+                logger.warning("stopping although calls are under way: drain_s=%g is over", self.config.drain_s)
                 return
             await asyncio.sleep(0.01)
 
@@ -176,7 +183,7 @@ class SessionTable:
         for session in list(self._sessions.values()):
             self.end(session, "the server stopped")
         if self._ending:
-            _, late = await asyncio.wait(set(self._ending), timeout=max(self._config.drain_s, 0.1))
+            _, late = await asyncio.wait(set(self._ending), timeout=max(self.config.drain_s, 0.1))
             if late:
                 logger.warning("%d environments had not closed when the server stopped", len(late))
         if self._shared_worker is not None:
@@ -203,10 +210,11 @@ class SessionTable:
         learned = self._source.spec
         assert learned is not None  # build() has learned it
         if spec is None:
-            self._admission.limit = _limit_of(self._source, learned, self._config)
+            self._admission.limit = _limit_of(self._source, learned, self.config)
         adapter = EnvironmentAdapter(environment, learned)
-        timeout_s = self._config.step_timeout_s
-        return Session(str(uuid.uuid4()), adapter, runner, self._action_class, step_timeout_s=timeout_s, owner=owner)
+        name = f"{self._id_prefix}{uuid.uuid4()}"
+        timeout_s = self.config.step_timeout_s
+        return Session(name, adapter, runner, self._action_class, step_timeout_s=timeout_s, owner=owner)
 
     def _runner_for(self, spec: EnvironmentSpec | None) -> Runner:
         if spec is not None and not spec.is_blocking:
@@ -233,15 +241,15 @@ class SessionTable:
 
     def _schedule_reaper(self) -> None:
         if self._reaper is None and self._sessions:
-            period = min(max(self._config.idle_s / 4, 0.05), 30.0)
+            period = min(max(self.config.idle_s / 4, 0.05), 30.0)
             self._reaper = asyncio.get_running_loop().call_later(period, self._reap)
 
     def _reap(self) -> None:
         self._reaper = None
-        oldest = asyncio.get_running_loop().time() - self._config.idle_s
+        oldest = asyncio.get_running_loop().time() - self.config.idle_s
         for session in list(self._sessions.values()):
             if not session.is_attached and not session.is_busy and session.last_used < oldest:
-                self.end(session, f"it was idle for {self._config.idle_s:g} s")
+                self.end(session, f"it was idle for {self.config.idle_s:g} s")
         self._schedule_reaper()
 
     def _remember(self, key: str, reason: str) -> None:

@@ -1,0 +1,1 @@
+"""The `openenv` command: one module a command, `app` puts them together, `output` alone prints."""

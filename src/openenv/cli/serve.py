@@ -1,0 +1,127 @@
+"""`openenv serve`: find the environment, import it, and serve it. The serving is the server's."""
+
+import os
+import secrets
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from openenv.cli import output
+from openenv.errors import ConfigurationError, OpenEnvError
+
+__all__ = ["serve"]
+
+_FRAMES = 3
+"""Last frames of a traceback that are worth showing when an app does not import."""
+
+
+class AppFailed(OpenEnvError):
+    """The app cannot be imported; the message ends in the last frames of its traceback."""
+
+
+def serve(
+    path: Annotated[Path, typer.Argument(metavar="[PATH]", help="The environment's folder.")] = Path(),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option("--port", "-p", min=0, max=65535, help="Port; 0 takes any.", show_default="openenv.yaml's"),
+    ] = None,
+    reload: Annotated[bool, typer.Option("--reload", help="Start anew whenever a Python file changes.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the port.")] = 1,
+    max_sessions: Annotated[
+        int | None, typer.Option(min=1, help="Sessions at once, over all workers.", show_default="the app's")
+    ] = None,
+    web: Annotated[bool | None, typer.Option("--web/--no-web", help="The page at /web.", show_default="on")] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="OPENENV_TOKEN", help="Ask callers for this bearer token; `new` makes one up."),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="A host name, besides this machine's, that callers may use.")
+    ] = None,
+) -> None:
+    """Serve an environment until Ctrl-C; sessions under way get to finish their step."""
+    from openenv.hub import read_manifest  # YAML is not needed to print help
+
+    folder = path.resolve()
+    manifest = read_manifest(folder)
+    if reload and workers > 1:
+        raise ConfigurationError("--reload goes with one worker: leave out --reload or --workers")
+    _put(max_sessions=max_sessions, web=web, token=token, allow_host=allow_host, from_manifest=manifest.max_sessions)
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    from openenv.server import run  # as is the web framework
+
+    app = manifest.app if reload or workers > 1 else _imported(manifest.app)
+    if workers > 1:
+        _imported(manifest.app)  # so that a broken app is told once, and not by every worker
+    run(
+        app,
+        host=host,
+        port=manifest.port if port is None else port,
+        reload=reload,
+        workers=workers,
+        log_level="warning",
+        on_bound=lambda url: _announce(manifest.name, url, host),
+    )
+
+
+def _put(
+    *,
+    max_sessions: int | None,
+    web: bool | None,
+    token: str | None,
+    allow_host: list[str] | None,
+    from_manifest: int | None,
+) -> None:
+    """Say the settings in the environment variables that the app reads, wherever it is started."""
+    if max_sessions is not None:
+        os.environ["OPENENV_MAX_SESSIONS"] = str(max_sessions)
+    elif from_manifest is not None:
+        os.environ.setdefault("OPENENV_MAX_SESSIONS", str(from_manifest))
+    if web is not None:
+        os.environ["ENABLE_WEB_INTERFACE"] = str(web).lower()
+    else:
+        os.environ.setdefault("ENABLE_WEB_INTERFACE", "true")
+    if token is not None:
+        if token == "new":
+            token = secrets.token_urlsafe(24)
+            output.note(f"token:   {token}")
+        elif os.environ.get("OPENENV_TOKEN") != token:
+            output.hint("a token on the command line shows in the list of processes; set OPENENV_TOKEN in place of it")
+        os.environ["OPENENV_TOKEN"] = token
+    if allow_host:
+        before = os.environ.get("OPENENV_ALLOWED_HOSTS")
+        os.environ["OPENENV_ALLOWED_HOSTS"] = ",".join([*([before] if before else []), *allow_host])
+
+
+def _imported(target: str) -> Any:
+    from uvicorn.importer import ImportFromStringError, import_from_string
+
+    try:
+        return import_from_string(target)
+    except ImportFromStringError as error:
+        raise ConfigurationError(f"the app {target} of openenv.yaml is not there: {error}") from error
+    except OpenEnvError:
+        raise
+    except (Exception, SystemExit) as error:  # the environment's code
+        raise AppFailed(f"{target} could not be imported\n\n{_last_frames(error)}") from error
+
+
+def _last_frames(error: BaseException) -> str:
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
+    listed = "".join(traceback.format_list(frames[-_FRAMES:]))
+    return (listed + "".join(traceback.format_exception_only(error))).rstrip()
+
+
+def _announce(name: str, url: str, host: str) -> None:
+    has_page = os.environ["ENABLE_WEB_INTERFACE"].lower() in ("true", "1", "yes")
+    lines = [f"Serving {name} at {url}", ""]
+    lines += [f"  page    {url}/web"] if has_page else []
+    lines += [f"  docs    {url}/docs", f"  socket  {url.replace('http', 'ws', 1)}/ws", "", "Ctrl-C stops it."]
+    output.note("\n".join(lines))
+    if host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get("OPENENV_TOKEN"):
+        output.hint(f"whoever reaches {host} can drive this environment; --token asks them for a token")

@@ -1,0 +1,130 @@
+"""Sessions of HTTP callers stay with one worker: requests that reach another are handed over to it.
+
+Each worker also listens on a socket file of its own. A session id starts with its worker's number, and an anonymous
+session belongs to the worker that its client address hashes to, so any worker can tell whose request it has got.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["Forwarder", "owner_of", "session_prefix"]
+
+_BOUND = frozenset({"/reset", "/step", "/state", "/session"})
+_CLIENT = "x-openenv-client"
+_SERVER = "x-openenv-server"
+_NEW = "new"
+_HOP = frozenset({b"connection", b"date", b"server"})
+_MAX_HEAD = 65536
+_DIED = (
+    410,
+    [(b"content-type", b"application/json")],
+    b'{"detail":"The worker that held this session has died. Reset to begin another.","code":"SESSION_ENDED"}',
+)
+
+
+def session_prefix(index: int) -> str:
+    """How the session ids of a worker begin."""
+    return f"{index}-"
+
+
+def owner_of(session_id: str | None, client: str, workers: int) -> int | None:
+    """Tell which worker a request belongs to; None for any."""
+    if session_id is None:
+        return zlib.crc32(client.encode()) % workers
+    number, dash, _ = session_id.partition("-")
+    return int(number) if dash and number.isdecimal() and int(number) < workers else None
+
+
+class Forwarder:
+    """ASGI middleware around a worker's app.
+
+    Args:
+        app: The app.
+        index: Which worker this is.
+        peers: The socket files of all workers, by number.
+        max_body_bytes: Largest body handed over; the owner refuses larger ones itself.
+    """
+
+    def __init__(self, app: ASGIApp, *, index: int, peers: Sequence[Path], max_body_bytes: int) -> None:
+        self._app = app
+        self._index = index
+        self._peers = peers
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request here, or hand it to its owner."""
+        if scope["type"] != "http" or scope["path"] not in _BOUND:
+            await self._app(scope, receive, send)
+            return
+        if scope["server"][0] == str(self._peers[self._index]):
+            await self._app(_restored(scope), receive, send)
+            return
+        client = scope["client"][0] if scope["client"] else ""
+        owner = owner_of(Headers(scope=scope).get("x-session-id"), client, len(self._peers))
+        if owner is None or owner == self._index:
+            await self._app(scope, receive, send)
+        else:
+            await self._hand_over(owner, scope, receive, send)
+
+    async def _hand_over(self, owner: int, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _whole_body(receive, self._max_body_bytes)
+        try:
+            answer = await _exchange(self._peers[owner], _request(scope, body))
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+            message = (
+                b'{"detail":"The worker that held this session has died; reset to begin another.",'
+                b'"code":"SESSION_ENDED"}'
+            )
+            answer = 410, [(b"content-type", b"application/json")], message
+        status, headers, content = answer
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+
+def _restored(scope: Scope) -> Scope:
+    """Undo the hand-over: the app sees the caller's own address, and the access rules hold for it."""
+    headers = MutableHeaders(scope=scope)
+    client, server = headers.get(_CLIENT, ""), headers.get(_SERVER, "")
+    del headers[_CLIENT], headers[_SERVER]
+    return {**scope, "headers": headers.raw, "client": (client, 0), "server": (server, None)}
+
+
+async def _whole_body(receive: Receive, limit: int) -> bytes:
+    body = bytearray()
+    while True:
+        message: Message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False) or len(body) > limit:
+            return bytes(body)
+
+
+def _request(scope: Scope, body: bytes) -> bytes:
+    """Write the request anew. Nothing of the caller's may pass for ours, nor for the framing."""
+    dropped = {b"connection", b"content-length", b"transfer-encoding", _CLIENT.encode(), _SERVER.encode()}
+    lines = [b"%s %s HTTP/1.1" % (scope["method"].encode(), scope["raw_path"] or scope["path"].encode())]
+    lines += [b"%s: %s" % (name, value) for name, value in scope["headers"] if name not in dropped]
+    lines.append(b"%s: %s" % (_CLIENT.encode(), scope["client"][0].encode() if scope["client"] else b""))
+    lines.append(b"%s: %s" % (_SERVER.encode(), scope["server"][0].encode()))
+    lines += [b"content-length: %d" % len(body), b"connection: close", b"", body]
+    return b"\r\n".join(lines)
+
+
+async def _exchange(path: Path, request: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Ask another worker. Its answers are our own routes', which always say their length."""
+    reader, writer = await asyncio.open_unix_connection(str(path), limit=_MAX_HEAD)
+    try:
+        writer.write(request)
+        await writer.drain()
+        head = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
+        status = int(head[0].split(b" ", 2)[1])
+        split = (line.partition(b":") for line in head[1:] if line)
+        headers = {name.lower(): value.strip() for name, _, value in split}
+        content = await reader.readexactly(int(headers.get(b"content-length", b"0")))
+        return status, [pair for pair in headers.items() if pair[0] not in _HOP], content
+    finally:
+        writer.close()
