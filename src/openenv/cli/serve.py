@@ -99,12 +99,10 @@ def _put(
 
 
 def _imported(target: str) -> Any:
-    from uvicorn.importer import ImportFromStringError, import_from_string
+    from openenv.server import import_app  # as above
 
     try:
-        return import_from_string(target)
-    except ImportFromStringError as error:
-        raise ConfigurationError(f"the app {target} of openenv.yaml is not there: {error}") from error
+        return import_app(target)
     except OpenEnvError:
         raise
     except (Exception, SystemExit) as error:  # the environment's code

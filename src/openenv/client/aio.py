@@ -10,7 +10,16 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from openenv.client.base import ActT, ObsT, StateT
-from openenv.client.conversation import Conversation, Fate, closed_error, connect_error, lost, payload_of, state_of
+from openenv.client.conversation import (
+    CONNECT_ERRORS,
+    Conversation,
+    Fate,
+    closed_error,
+    connect_error,
+    lost,
+    payload_of,
+    state_of,
+)
 from openenv.client.endpoint import Endpoint
 from openenv.errors import ConnectionLost
 from openenv.protocol import EXTENSIONS_HEADER, Close, GetState, Reply, Request, Reset, Step
@@ -56,7 +65,7 @@ class AsyncLink:
                 max_size=endpoint.max_message_bytes,
                 proxy=None if endpoint.is_local else True,
             )
-        except Exception as error:  # told apart by the table of foreign errors
+        except CONNECT_ERRORS as error:
             raise connect_error(endpoint, error) from error
         return cls(endpoint, connection)
 
@@ -85,6 +94,7 @@ class AsyncLink:
         """
         async with self._turn:
             session = self._conversation.session
+            self._catch_up()
             request, limit_s = self._conversation.prepare(request)
             call = session.ask(request)
             try:
@@ -95,7 +105,7 @@ class AsyncLink:
                         if answered is not None:
                             return answered[1]
             except ConnectionClosed as error:
-                gone = closed_error(error.rcvd.code if error.rcvd else None, error.rcvd.reason if error.rcvd else "")
+                gone = closed_error(error.rcvd, error.sent)
                 session.lose(gone)
                 raise lost(self._endpoint, gone) from gone
             except TimeoutError:
@@ -120,6 +130,29 @@ class AsyncLink:
                     await self._connection.send(self._conversation.session.ask(Close()).frame, text=True)
             self._conversation.session.close()
             await self._connection.close()
+
+    def _catch_up(self) -> None:
+        """Take in what came unasked, so that it is not mistaken for the answer to what is asked next."""
+        try:
+            while self._conversation.is_usable and (frame := self._take()) is not None:
+                self._conversation.take_stray(frame)
+        except ConnectionClosed as error:
+            self._conversation.session.lose(closed_error(error.rcvd, error.sent))
+        finally:
+            if not self._conversation.is_usable:
+                self._drop()
+
+    def _take(self) -> bytes | None:
+        """Take a frame that has arrived already; None when there is none."""
+        receiving = self._connection.recv(decode=False)
+        try:
+            receiving.send(None)  # runs it as far as it gets without waiting
+        except StopIteration as done:
+            frame: bytes = done.value
+            return frame
+        with contextlib.suppress(asyncio.CancelledError):
+            receiving.throw(asyncio.CancelledError)
+        return None
 
     def _drop(self) -> None:
         self._connection.transport.abort()
@@ -229,7 +262,7 @@ class AsyncEnvClient(Generic[ActT, ObsT, StateT]):
         return await self._client._sibling().aio().connect()
 
     def sync(self) -> "EnvClient[ActT, ObsT, StateT]":
-        """The synchronous face, with a session of its own to be."""
+        """Give the client itself, once it is closed and so synchronous again. Raises UsageError before."""
         return self._client.sync()
 
     def aio(self) -> Self:

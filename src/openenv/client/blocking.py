@@ -10,16 +10,16 @@ import time
 from collections import deque
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake
+from websockets.exceptions import InvalidHandshake, InvalidProxy
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.proxy import get_proxy, parse_proxy, prepare_connect_request
 from websockets.uri import WebSocketURI, parse_uri
 
-from openenv.client.conversation import closed_error, connect_error
+from openenv.client.conversation import CONNECT_ERRORS, closed_error, connect_error
 from openenv.client.endpoint import Endpoint
-from openenv.errors import ConnectFailed, ConnectionLost
+from openenv.errors import ConnectionLost
 from openenv.protocol import EXTENSIONS_HEADER
 
 __all__ = ["BlockingSocket"]
@@ -54,14 +54,12 @@ class BlockingSocket:
         deadline = None if limit is None else time.monotonic() + limit
         try:
             self._socket = _open(uri, endpoint, deadline)
-        except Exception as error:  # told apart by the table of foreign errors
-            raise connect_error(endpoint, error) from error
-        try:
             self.extensions = self._shake_hands(deadline)
-        except BaseException as error:
+        except CONNECT_ERRORS as error:
             self.drop()
-            if isinstance(error, Exception):
-                raise connect_error(endpoint, error) from error
+            raise connect_error(endpoint, error) from error
+        except BaseException:  # Ctrl-C
+            self.drop()
             raise
 
     @property
@@ -217,7 +215,7 @@ class BlockingSocket:
         if due is None or time.monotonic() < due or not self.is_open:
             return
         if self._pinged_at is not None:
-            self._protocol.fail(1011, "no answer to our pings")
+            self._protocol.fail(1011)
             self._protocol.receive_eof()
             return
         self._pinged_at = time.monotonic()
@@ -225,7 +223,7 @@ class BlockingSocket:
         self._flush()
 
     def _lost(self) -> ConnectionLost:
-        return closed_error(self._protocol.close_code, self._protocol.close_reason or "")
+        return closed_error(self._protocol.close_rcvd, self._protocol.close_sent)
 
 
 def _open(uri: WebSocketURI, endpoint: Endpoint, deadline: float | None) -> socket.socket:
@@ -253,9 +251,7 @@ def _open(uri: WebSocketURI, endpoint: Endpoint, deadline: float | None) -> sock
 def _through_proxy(proxy: str, uri: WebSocketURI, timeout_s: float | None) -> socket.socket:
     parsed = parse_proxy(proxy)
     if parsed.scheme != "http":
-        raise ConnectFailed(
-            f"the proxy is a {parsed.scheme} proxy; the sync client knows http proxies only: use .aio()"
-        )
+        raise InvalidProxy(proxy, f"the sync client knows http proxies only, not {parsed.scheme}: use .aio()")
     connection = socket.create_connection((parsed.host, parsed.port), timeout=timeout_s)
     try:
         connection.sendall(prepare_connect_request(parsed, uri))

@@ -4,18 +4,22 @@ Requests are made here, replies are read here, and whatever goes wrong on the wa
 two flavours differ by their awaits and nothing else.
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.frames import Close as CloseFrame
 
 from openenv.client.endpoint import Endpoint
 from openenv.errors import (
     ConnectFailed,
     ConnectionLost,
     OpenEnvError,
+    PeerError,
     Refused,
+    RemoteFault,
     ReplyTimeout,
     SessionClosed,
     SessionLost,
@@ -35,7 +39,19 @@ from openenv.protocol import (
     exception_for,
 )
 
-__all__ = ["Conversation", "Fate", "closed_error", "connect_error", "lost", "payload_of", "state_of"]
+__all__ = [
+    "CONNECT_ERRORS",
+    "Conversation",
+    "Fate",
+    "closed_error",
+    "connect_error",
+    "lost",
+    "payload_of",
+    "state_of",
+]
+
+CONNECT_ERRORS = (WebSocketException, OSError, UnicodeError, ImportError)
+"""What connecting may raise: the WebSocket library, the network, a host name's encoding, a proxy's missing extra."""
 
 _GRACE_S = 5.0
 """How much longer than the server a client waits when the server keeps the time limit, so that its word comes first."""
@@ -63,8 +79,11 @@ class Conversation:
         """Fit a request to the server: what to send, and how many seconds to wait for the reply.
 
         Raises:
-            UnsupportedByServer: It carries options that this server has no place for.
+            SessionLost, SessionClosed: The session is at its end.
+            RemoteFault: It never began, because the server refused it.
+            UnsupportedByServer: The request carries options that this server has no place for.
         """
+        self._check()
         if not isinstance(request, Reset | Step):
             return request, self._endpoint.message_timeout_s
         limit = request.timeout_s
@@ -80,6 +99,11 @@ class Conversation:
         plain = Step(request.action) if isinstance(request, Step) else Reset(request.options)
         return plain, limit
 
+    def take_stray(self, frame: bytes) -> None:
+        """Take a frame that came while nothing was asked; an answer to nothing breaks the session."""
+        with contextlib.suppress(PeerError):  # the next request will be told
+            self.session.receive(frame)
+
     def expired(self, request: Request, limit_s: float | None) -> ReplyTimeout:
         """Make the exception for a reply that did not come in time."""
         name = type(request).__name__.lower()
@@ -88,6 +112,14 @@ class Conversation:
             "so the session cannot be used any more: call reset() to start another, or allow more time by "
             "timeout_s or message_timeout_s"
         )
+
+    def _check(self) -> None:
+        try:
+            self.session.check()
+        except SessionLost as error:
+            if isinstance(error.__cause__, RemoteFault) and not self.session.used:
+                raise error.__cause__ from None  # there was no episode to lose
+            raise
 
 
 class Fate:
@@ -151,32 +183,47 @@ def state_of(reply: Reply) -> Any:
     return reply.state
 
 
-def connect_error(endpoint: Endpoint, error: Exception) -> Exception:
-    """Translate what a WebSocket library raises while connecting. Complete for `websockets`: see its test."""
+def connect_error(endpoint: Endpoint, error: Exception) -> OpenEnvError:
+    """Translate one of `CONNECT_ERRORS`."""
     url = endpoint.url
-    if isinstance(error, InvalidStatus):
-        status = error.response.status_code
-        said = _reason(bytes(error.response.body or b""))
-        if status in (401, 403):
-            return Refused(said.get("code", "FORBIDDEN"), said.get("detail", f"{url} answered HTTP {status}"))
-        hint = "is an OpenEnv server running there?" if status == 404 else said.get("detail", "")
-        return ConnectFailed(f"{url} answered HTTP {status} in place of a WebSocket; {hint}")
-    if isinstance(error, TimeoutError):
-        return ConnectFailed(f"no connection to {url} within {endpoint.connect_timeout_s:g} s")
-    if isinstance(error, InvalidHandshake | InvalidURI | ConnectionClosed):
-        return ConnectFailed(f"{url} did not complete a WebSocket handshake: {error}")
-    if isinstance(error, OSError):
-        return ConnectFailed(f"cannot connect to {url}: {error}; is the server running?")
-    return error
+    match error:
+        case InvalidStatus():
+            return _status_error(url, error)
+        case TimeoutError() if endpoint.connect_timeout_s is not None:
+            return ConnectFailed(f"no connection to {url} within {endpoint.connect_timeout_s:g} s")
+        case WebSocketException():
+            return ConnectFailed(f"{url} did not complete a WebSocket handshake: {error}")
+        case _:
+            return ConnectFailed(f"cannot connect to {url}: {error}; is the server running?")
 
 
-def closed_error(code: int | None, reason: str) -> ConnectionLost:
-    """Make the exception for a connection the server has closed."""
-    known = _CLOSE_CODES.get(code or 1006)
-    words = "; ".join(part for part in (known, reason) if part)
-    return ConnectionLost(f"the server closed the connection ({code or 1006}{': ' if words else ''}{words})")
+def _status_error(url: str, error: InvalidStatus) -> OpenEnvError:
+    response = error.response
+    said = _reason(bytes(response.body or b""))
+    if response.status_code in (401, 403):
+        return Refused(said.get("code", "FORBIDDEN"), said.get("detail", f"{url} answered HTTP {response.status_code}"))
+    hint = said.get("detail", "is an OpenEnv server running there?")
+    if location := response.headers.get("Location"):
+        hint = f"it is to be found at {location}"
+    return ConnectFailed(f"{url} answered HTTP {response.status_code} in place of a WebSocket; {hint}")
 
 
+def closed_error(received: CloseFrame | None, sent: CloseFrame | None) -> ConnectionLost:
+    """Make the exception for a connection that has ended, from the close frames of both sides."""
+    if received is None and sent is not None and sent.code in _OUR_CLOSE_CODES:
+        words = "; ".join(part for part in (_OUR_CLOSE_CODES[sent.code], sent.reason) if part)
+        return ConnectionLost(f"the connection was given up ({sent.code}: {words})")
+    code, reason = (received.code, received.reason) if received is not None else (1006, "")
+    words = "; ".join(part for part in (_CLOSE_CODES.get(code), reason) if part)
+    return ConnectionLost(f"the server closed the connection ({code}{': ' if words else ''}{words})")
+
+
+_OUR_CLOSE_CODES: Mapping[int, str] = {
+    1002: "the server broke the rules of WebSocket",
+    1007: "the server sent text that is not UTF-8",
+    1009: "the server sent more than max_message_size_mb allows",
+    1011: "the server did not answer our pings",
+}
 _CLOSE_CODES: Mapping[int, str] = {
     1001: "it is going away",
     1006: "without a word, as a crash does",

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+from websockets.exceptions import InvalidURI
+from websockets.uri import parse_uri
+
 from openenv.errors import ConfigurationError
 
 __all__ = ["Endpoint", "socket_url"]
@@ -37,15 +40,17 @@ def socket_url(base_url: str) -> str:
         ConfigurationError: It is no address of a web server.
     """
     text = base_url.strip()
-    parts = urlsplit(text if "://" in text else f"ws://{text}")
-    scheme = _SCHEMES.get(parts.scheme.lower())
     try:
-        usable = scheme is not None and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # the port is no number, or out of range
+        parts = urlsplit(text if "://" in text else f"ws://{text}")
+        path = parts.path.rstrip("/")
+        path = path if path.endswith("/ws") else f"{path}/ws"
+        url = urlunsplit((_SCHEMES.get(parts.scheme, ""), parts.netloc, path, parts.query, ""))
+        parse_uri(url)
+        usable = parts.port != 0
+    except (InvalidURI, ValueError):  # brackets, port or user name; or no scheme or host
         usable = False
     if not usable:
         raise ConfigurationError(
             f"base_url={base_url!r} is no address of a server; write it like http://localhost:8000"
         )
-    path = parts.path.rstrip("/")
-    return urlunsplit((scheme or "", parts.netloc, path if path.endswith("/ws") else f"{path}/ws", parts.query, ""))
+    return url

@@ -52,6 +52,7 @@ class Link:
         """
         with self._lock:
             session = self._conversation.session
+            self._catch_up()
             request, limit_s = self._conversation.prepare(request)
             call = session.ask(request)
             try:
@@ -78,15 +79,8 @@ class Link:
         if not self._lock.acquire(blocking=False):
             return
         try:
-            if self._conversation.is_usable:
-                self._socket.tend()
-                while (frame := self._socket.take()) is not None:
-                    self._conversation.session.receive(frame)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the next call must hear of it
-            self._conversation.session.lose(error)
+            self._catch_up()
         finally:
-            if not self._conversation.is_usable:
-                self._socket.drop()
             self._lock.release()
 
     def close(self) -> None:
@@ -104,6 +98,19 @@ class Link:
         self._conversation.session.lose(ConnectionLost("this process was forked from the one that holds the session"))
         self._socket.drop()
 
+    def _catch_up(self) -> None:
+        """Take in what came unasked, so that it is not mistaken for the answer to what is asked next."""
+        try:
+            if self._conversation.is_usable:
+                self._socket.tend()
+                while (frame := self._socket.take()) is not None:
+                    self._conversation.take_stray(frame)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next call must hear of it
+            self._conversation.session.lose(error)
+        finally:
+            if not self._conversation.is_usable:
+                self._socket.drop()
+
     def _say_goodbye(self) -> None:
         try:
             self._socket.send(self._conversation.session.ask(Close()).frame)
@@ -114,9 +121,6 @@ class Link:
     def _lose(self, error: ConnectionLost) -> SessionLost:
         self._conversation.session.lose(error)
         return lost(self._endpoint, error)
-
-    def __getstate__(self) -> Any:
-        raise TypeError("a connection cannot be pickled; make a client in each process")
 
 
 class Line:
@@ -170,3 +174,6 @@ class Line:
             link, self._link = self._link, None
         if link is not None:
             link.close()
+
+    def __getstate__(self) -> Any:
+        raise TypeError("a client that was used cannot be pickled; make one in each process")

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import uvicorn
+from uvicorn.importer import ImportFromStringError, import_from_string
 from uvicorn.supervisors import ChangeReload
 
 from openenv.errors import ConfigurationError
 from openenv.server.cluster import Cluster
 from openenv.server.serving import DrainingServer
 
-__all__ = ["MAX_MESSAGE_BYTES", "bind", "run", "url_of"]
+__all__ = ["MAX_MESSAGE_BYTES", "bind", "import_app", "run", "url_of"]
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _GRACEFUL_S = 5
@@ -95,6 +96,18 @@ def bind(host: str, port: int) -> socket.socket:
         raise ConfigurationError(_why_not(host, port, error)) from error
     listener.set_inheritable(True)
     return listener
+
+
+def import_app(target: str) -> Any:
+    """Import an app as `module:attribute`. Whatever the module itself raises comes through.
+
+    Raises:
+        ConfigurationError: There is no such module or attribute.
+    """
+    try:
+        return import_from_string(target)
+    except ImportFromStringError as error:
+        raise ConfigurationError(f"the app {target!r} is not there: {error}") from error
 
 
 def url_of(host: str, listener: socket.socket) -> str:
