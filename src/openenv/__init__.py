@@ -3,6 +3,9 @@
 Names load when first used, so that importing this package costs next to nothing.
 """
 
+import os
+import sys
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -45,6 +48,23 @@ _HOMES = {
 }
 
 
+def _warn_of_namesakes() -> None:
+    """Warn when another distribution of this import package is installed: each overwrites files of the other."""
+    for folder in sys.path:
+        if os.path.basename(folder) not in ("site-packages", "dist-packages") or not os.path.isdir(folder):
+            continue
+        for entry in os.listdir(folder):
+            name, _, rest = entry.partition("-")
+            if name in ("openenv", "openenv_core") and rest.endswith(".dist-info"):
+                other = name.replace("_", "-")
+                warnings.warn(
+                    f"{other} is installed beside openenv-runtime, and both own the package 'openenv'; mend it with: "
+                    f"pip uninstall -y {other} && pip install --force-reinstall --no-deps openenv-runtime",
+                    UserWarning,
+                    stacklevel=3,
+                )
+
+
 def __getattr__(name: str) -> object:
     if name == "__version__":
         from importlib.metadata import version  # costs 20 ms, and few ask
@@ -60,3 +80,6 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+_warn_of_namesakes()
