@@ -81,18 +81,12 @@ class SessionTable:
         if self._admission.is_full:
             self._evict_one()
         await self._admission.enter()
+        building = asyncio.get_running_loop().create_task(self._open(owner, attached))
         try:
-            session = await self._build(owner)
-        except BaseException:
-            self._admission.leave()
+            return await asyncio.shield(building)
+        except asyncio.CancelledError:
+            building.add_done_callback(self._discard)  # what is half built can only be ended once it stands
             raise
-        session.is_attached = attached
-        self._sessions[session.id] = session
-        if owner is not None:
-            self._anonymous[owner] = session
-            self._ended.pop(owner, None)
-        self._schedule_reaper()
-        return session
 
     def find(self, session_id: str) -> Session:
         """Find a session by its id, which makes an anonymous one its caller's own.
@@ -198,6 +192,24 @@ class SessionTable:
             return await session.metadata()
         finally:
             self.end(session, "it was opened to describe the environment")
+
+    async def _open(self, owner: str | None, attached: bool) -> Session:
+        try:
+            session = await self._build(owner)
+        except BaseException:
+            self._admission.leave()
+            raise
+        session.is_attached = attached
+        self._sessions[session.id] = session
+        if owner is not None:
+            self._anonymous[owner] = session
+            self._ended.pop(owner, None)
+        self._schedule_reaper()
+        return session
+
+    def _discard(self, building: asyncio.Task[Session]) -> None:
+        if not building.cancelled() and building.exception() is None:
+            self.end(building.result(), "its caller went away while it was opened")
 
     async def _build(self, owner: str | None) -> Session:
         spec = self._source.spec

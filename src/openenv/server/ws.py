@@ -48,7 +48,8 @@ async def serve_socket(websocket: WebSocket, table: SessionTable, scope: Scope) 
     reason = "its client disconnected"
     try:
         session = await connection.listening(table.open(attached=True))
-        await connection.serve(session)
+        serving = connection.serve(session)
+        await (serving if session.is_inline else connection.listening(serving))
     except RemoteFault as error:
         await connection.refuse(Fault.of(error))
     except PeerError as error:
@@ -57,7 +58,6 @@ async def serve_socket(websocket: WebSocket, table: SessionTable, scope: Scope) 
     except WebSocketDisconnect:
         pass  # its session ends below
     finally:
-        connection.stop_listening()
         if session is not None:
             table.end(session, reason)
 
@@ -69,14 +69,16 @@ class _Connection:
         self._websocket = websocket
         self._scope = scope
         self._wire = ServerSession(Dialect1())
-        self._receiving: asyncio.Task[Any] | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._arrived = asyncio.Event()
+        self._gone: WebSocketDisconnect | PeerError | None = None
 
     async def serve(self, session: Session) -> None:
         """Answer requests until either side closes."""
         while True:
             call = self._wire.next_call()
             if call is None:
-                self._take(await self._receive())
+                await self._receive()
                 continue
             if isinstance(call.request, Close) and self._scope is Scope.ORCHESTRATOR:
                 await self._websocket.close()
@@ -88,34 +90,30 @@ class _Connection:
                 return
 
     async def listening(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do `work` while frames are received and kept; cancel it when the client goes away.
+        """Do `work` while a second task receives frames; cancel it when the client goes away.
 
         Raises:
             WebSocketDisconnect: It went away.
             PeerError: It sent too much meanwhile.
         """
-        task = asyncio.ensure_future(work)
+        task = asyncio.current_task()
+        assert task is not None  # this is a coroutine
+        self._listener = asyncio.create_task(self._listen(task))
         try:
-            while not task.done():
-                receiving = self._receiving or asyncio.ensure_future(self._websocket.receive())
-                self._receiving = receiving
-                await asyncio.wait({task, receiving}, return_when=asyncio.FIRST_COMPLETED)
-                if receiving.done():
-                    self._receiving = None
-                    self._take(receiving.result())
+            return await work
+        except asyncio.CancelledError:
+            if self._gone is None:
+                raise  # it is the server that stops
+            task.uncancel()
+            raise self._gone from None
         finally:
-            task.cancel()  # without effect once it is done
-        return await task
+            self._listener.cancel()
+            self._listener = None
 
     async def refuse(self, fault: Fault) -> None:
         """Say that there is no session, and close."""
         await self._send(self._wire.refuse(fault))
         await self._websocket.close()
-
-    def stop_listening(self) -> None:
-        """Give up waiting for a frame."""
-        if self._receiving is not None:
-            self._receiving.cancel()
 
     async def _answer(self, session: Session, call: ServerCall) -> Reply:
         request = call.request
@@ -124,14 +122,24 @@ class _Connection:
         if isinstance(request, Reset | GetState | Close) and self._scope is not Scope.ORCHESTRATOR:
             return _FORBIDDEN
         assert not isinstance(request, Close)  # served by the caller
-        work = session.perform(request)
-        return await (work if session.is_inline else self.listening(work))
+        return await session.perform(request)
 
-    async def _receive(self) -> Any:
-        if self._receiving is None:
-            return await self._websocket.receive()
-        receiving, self._receiving = self._receiving, None
-        return await receiving
+    async def _listen(self, task: asyncio.Task[Any]) -> None:
+        try:
+            while True:
+                self._take(await self._websocket.receive())
+                self._arrived.set()
+        except (WebSocketDisconnect, PeerError) as error:
+            self._gone = error
+            task.cancel()
+
+    async def _receive(self) -> None:
+        """Wait for a frame."""
+        if self._listener is None:
+            self._take(await self._websocket.receive())
+        else:
+            self._arrived.clear()
+            await self._arrived.wait()
 
     def _take(self, message: Any) -> None:
         if message["type"] == "websocket.disconnect":
