@@ -12,6 +12,7 @@ __all__ = ["GROUP", "OURS", "runtime", "runtime_class"]
 GROUP = "openenv.runtimes"
 OURS = {
     "process": "openenv.runtimes.process:ProcessRuntime",
+    "uv": "openenv.runtimes.uv:UvRuntime",
 }
 
 

@@ -5,9 +5,9 @@ holds the reading end of a pipe. When this process ends, however it ends, the pi
 commands that were guarded and not released.
 """
 
-import atexit
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -18,17 +18,38 @@ __all__ = ["guard", "main", "release"]
 _COMMAND_S = 60.0
 
 _lock = threading.Lock()
+_guarded: set[str] = set()
 _process: subprocess.Popen[bytes] | None = None
 
 
 def guard(key: str, command: Sequence[str]) -> None:
     """Have `command` run when this process is gone, unless `release(key)` comes first."""
-    _tell({"key": key, "command": list(command)})
+    global _process
+    with _lock:
+        if _process is None:
+            # A session of its own, so that Ctrl-C in the terminal does not reach it.
+            _process = subprocess.Popen(
+                [sys.executable, "-c", "from openenv.runtimes.watchdog import main; main()"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+                bufsize=0,
+            )
+        _guarded.add(key)
+        _tell(_process, {"key": key, "command": list(command)})
 
 
 def release(key: str) -> None:
-    """Forget what was guarded under `key`; does nothing if nothing was."""
-    _tell({"key": key, "command": None})
+    """Forget what was guarded under `key`; does nothing if nothing was. With nothing left the watchdog ends."""
+    global _process
+    with _lock:
+        if _process is None or key not in _guarded:
+            return
+        _guarded.discard(key)
+        _tell(_process, {"key": key, "command": None})
+        if not _guarded:
+            _dismiss(_process)
+            _process = None
 
 
 def main() -> None:
@@ -45,24 +66,27 @@ def main() -> None:
             subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=_COMMAND_S)
 
 
-def _tell(message: dict[str, object]) -> None:
-    global _process
-    with _lock:
-        if _process is None or _process.poll() is not None:
-            if message["command"] is None:
-                return
-            # A session of its own, so that Ctrl-C in the terminal does not reach it.
-            command = [sys.executable, "-c", "from openenv.runtimes.watchdog import main; main()"]
-            _process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True, bufsize=0
-            )
-            atexit.register(_dismiss, _process)
-        assert _process.stdin is not None
-        _process.stdin.write(json.dumps(message).encode() + b"\n")
+def _tell(process: subprocess.Popen[bytes], message: dict[str, object]) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # somebody killed it; atexit and `openenv prune` remain
+        process.stdin.write(json.dumps(message).encode() + b"\n")
 
 
 def _dismiss(process: subprocess.Popen[bytes]) -> None:
-    """At an orderly exit: let it see the end of the pipe, and wait until it is gone."""
+    """Let it see the end of the pipe, and wait until it is gone."""
     assert process.stdin is not None
     process.stdin.close()
     process.wait(_COMMAND_S)
+
+
+def _forget_in_child() -> None:
+    """After a fork the watchdog is the parent's; a copy of its pipe held here would keep it from seeing the end."""
+    global _lock, _process
+    if _process is not None and _process.stdin is not None:
+        _process.stdin.close()
+    _lock, _process = threading.Lock(), None
+    _guarded.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)

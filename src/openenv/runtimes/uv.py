@@ -1,0 +1,127 @@
+"""An environment served by uv, with its own dependencies: a folder, or a git repository cloned for it."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from openenv.errors import ConfigurationError, NotInstalled, StartFailed
+from openenv.runtimes.contract import Runtime
+from openenv.runtimes.process import ServerProcess, serve_command, wait_for_url
+
+__all__ = ["UvRuntime", "clone_command", "install_commands"]
+
+_GIT = "git+"
+
+
+def install_commands(uv: str, folder: Path, environment: Path) -> list[list[str]]:
+    """Build the commands that install a project's dependencies, and not the project, into an environment of their own.
+
+    From its lock file where it has one. Nothing is written into the folder: building it would leave its traces there.
+    """
+    if (folder / "uv.lock").exists():
+        return [[uv, "sync", "--quiet", "--frozen", "--no-dev", "--no-install-project", "--project", str(folder)]]
+    python = str(environment / "bin" / "python")
+    return [
+        [uv, "venv", "--quiet", str(environment)],
+        [uv, "pip", "install", "--quiet", "--python", python, "--requirements", str(folder / "pyproject.toml")],
+    ]
+
+
+def clone_command(source: str, folder: Path) -> list[str]:
+    """Build the command that clones `git+URL` or `git+URL@REVISION`, without its history.
+
+    Raises:
+        ConfigurationError: It is no such address.
+    """
+    url, at, revision = source.removeprefix(_GIT).rpartition("@")
+    if not at or "/" in revision or ":" in revision:  # the `@` of git@host:path, or of user@host
+        url, revision = source.removeprefix(_GIT), ""
+    if not source.startswith(_GIT) or "://" not in url or url.startswith("-"):
+        raise ConfigurationError(f"{source!r} is no git address; write it like git+https://host/owner/name@revision")
+    branch = ["--branch", revision] if revision else []
+    return ["git", "clone", "--quiet", "--depth", "1", *branch, "--", url, str(folder)]
+
+
+class UvRuntime(Runtime):
+    """Serves an environment with its own dependencies, installed by uv.
+
+    Args:
+        source: The environment's folder, or `git+URL`, optionally with `@` and a branch or tag.
+        port: Port on 127.0.0.1; 0 takes any that is free.
+        env_vars: Set for the server beside this process's own.
+        start_timeout_s: Seconds until it must be healthy, installing included.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        *,
+        port: int = 0,
+        env_vars: Mapping[str, str] | None = None,
+        start_timeout_s: float = 300.0,
+    ) -> None:
+        super().__init__(start_timeout_s=start_timeout_s)
+        self._source = source
+        self._port = port
+        self._env_vars = dict(env_vars or {})
+        self._server: ServerProcess | None = None
+        self._files: tempfile.TemporaryDirectory[str] | None = None
+        self._kept = ""
+
+    def logs(self, lines: int = 100) -> str:
+        """Give the last lines of what uv and the server have printed."""
+        text = self._server.output() if self._server is not None else self._kept
+        return "\n".join(text.splitlines()[-lines:])
+
+    def died(self) -> str | None:
+        """Say how the process ended; None while it runs."""
+        return self._server.died() if self._server is not None else "it was stopped"
+
+    def _launch(self) -> str:
+        uv = shutil.which("uv")
+        if uv is None:
+            raise NotInstalled("uv is not installed, and this runtime runs on it", hint="pip install uv")
+        self._files = tempfile.TemporaryDirectory(prefix="openenv-")
+        temporary = Path(self._files.name)
+        folder = Path(self._source).resolve()
+        if str(self._source).startswith(_GIT):
+            folder = self._cloned(temporary / "source")
+        environment = temporary / "environment"
+        env = {**os.environ, **self._env_vars, "PYTHONUNBUFFERED": "1", "UV_PROJECT_ENVIRONMENT": str(environment)}
+        env.pop("VIRTUAL_ENV", None)  # uv warns of one that is not the project's
+        for command in install_commands(uv, folder, environment):
+            self._run(command, env, f"the dependencies of {self._source} cannot be installed")
+        serve = serve_command(folder, python=str(environment / "bin" / "python"), port=self._port, workers=1)
+        self._server = ServerProcess(serve, env=env)
+        return wait_for_url(self._server, timeout_s=self._start_timeout_s)
+
+    def _cloned(self, folder: Path) -> Path:
+        if shutil.which("git") is None:
+            raise NotInstalled("git is not installed, and the environment is in a git repository", hint="install git")
+        # Asking for a password would wait for ever on a terminal nobody watches.
+        env = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+        self._run(clone_command(str(self._source), folder), env, f"{self._source} cannot be cloned")
+        return folder
+
+    def _run(self, command: list[str], env: Mapping[str, str], failure: str) -> None:
+        try:
+            ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=self._start_timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise StartFailed(f"{failure} within {self._start_timeout_s:g} s") from error
+        if ran.returncode != 0:
+            raise StartFailed(failure, logs=ran.stderr.strip())
+
+    def _remove(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            self._kept = server.output()
+            server.stop()
+        files, self._files = self._files, None
+        if files is not None:
+            files.cleanup()
+
+    def __str__(self) -> str:
+        return f"the uv runtime of {self._source}"

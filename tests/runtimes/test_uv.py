@@ -1,0 +1,114 @@
+"""The uv runtime on real uv and real git. Installing asks the package index."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from openenv import GenericEnvClient
+from openenv.errors import ConfigurationError, NotInstalled, StartFailed
+from openenv.runtimes.uv import UvRuntime, clone_command, install_commands
+from tests.support.services import require
+
+BESIDE_PYTHON = str(Path(sys.executable).parent)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scaffold, committed to a git repository of its own."""
+    parent = tmp_path_factory.mktemp("uv")
+    ran = subprocess.run(
+        [sys.executable, "-m", "openenv.cli", "init", "my_env"], cwd=parent, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    folder = parent / "my_env"
+    require((folder / "uv.lock").exists(), f"the package index cannot be reached: {ran.stderr}")
+    git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    for command in (["git", "init", "--quiet"], ["git", "add", "--all", "--force"], [*git, "commit", "-qm", "Start"]):
+        subprocess.run(command, cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _uv_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.pathsep.join([BESIDE_PYTHON, os.environ["PATH"]]))
+
+
+@pytest.mark.parametrize(
+    ("source", "url", "branch"),
+    [
+        ("git+https://host/owner/name", "https://host/owner/name", []),
+        ("git+https://host/owner/name@v1.0", "https://host/owner/name", ["--branch", "v1.0"]),
+        ("git+https://user@host/owner/name", "https://user@host/owner/name", []),
+        ("git+ssh://git@host/owner/name@main", "ssh://git@host/owner/name", ["--branch", "main"]),
+    ],
+)
+def test_a_git_source_is_cloned_at_its_revision_without_history(source: str, url: str, branch: list[str]) -> None:
+    command = clone_command(source, Path("x"))
+    assert command == ["git", "clone", "--quiet", "--depth", "1", *branch, "--", url, "x"]
+
+
+@pytest.mark.parametrize("source", ["git+", "git+host/name", "git+--upload-pack=evil://x", "https://host/name"])
+def test_what_is_no_git_address_is_refused(source: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no git address"):
+        clone_command(source, Path("x"))
+
+
+def test_a_lock_file_is_installed_as_it_is_and_the_project_itself_never(tmp_path: Path) -> None:
+    (tmp_path / "uv.lock").touch()
+    [command] = install_commands("uv", tmp_path, Path("env"))
+    assert {"--frozen", "--no-install-project", "--no-dev"} <= set(command)
+
+
+def test_without_a_lock_file_the_requirements_are_installed(tmp_path: Path) -> None:
+    make, install = install_commands("uv", tmp_path, Path("env"))
+    assert make == ["uv", "venv", "--quiet", "env"]
+    assert install[-2:] == ["--requirements", str(tmp_path / "pyproject.toml")]
+
+
+def test_without_uv_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NotInstalled, match="uv is not installed") as caught:
+        UvRuntime(tmp_path).start()
+    assert caught.value.hint == "pip install uv"
+
+
+@pytest.mark.timeout(120)
+def test_a_folder_is_served_with_its_own_dependencies_and_left_as_it_was(environment: Path) -> None:
+    before = sorted(environment.rglob("*"))
+    with UvRuntime(environment) as runtime, GenericEnvClient(runtime.url) as client:
+        client.reset()
+        assert client.step({"message": "Hi"}).reward == 0.2
+        assert runtime.died() is None
+    ours = [path for path in sorted(environment.rglob("*")) if "__pycache__" not in path.parts]
+    assert ours == [path for path in before if "__pycache__" not in path.parts]
+
+
+@pytest.mark.timeout(120)
+def test_a_git_repository_is_cloned_served_and_forgotten(environment: Path) -> None:
+    runtime = UvRuntime(f"git+file://{environment}")
+    with runtime, GenericEnvClient(runtime.url) as client:
+        assert runtime._files is not None
+        clone = Path(runtime._files.name)
+        client.reset()
+        assert client.step({"message": "Hello, World!"}).reward == 1.3
+    assert not clone.exists()
+    assert "Serving my_env" in runtime.logs()
+
+
+def test_a_repository_that_is_not_there_is_a_failed_start_with_the_words_of_git(tmp_path: Path) -> None:
+    with pytest.raises(StartFailed, match="cannot be cloned") as caught:
+        UvRuntime(f"git+file://{tmp_path}/nothing").start()
+    assert "does not appear to be a git repository" in caught.value.logs
+
+
+@pytest.mark.timeout(60)
+def test_dependencies_that_cannot_be_had_are_a_failed_start_with_the_words_of_uv(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "x"\nversion = "0"\ndependencies = ["no-such-file @ file:///no/such/file.whl"]\n'
+    )
+    with pytest.raises(StartFailed, match="cannot be installed") as caught:
+        UvRuntime(tmp_path).start()
+    assert "no/such/file.whl" in caught.value.logs
