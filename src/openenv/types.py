@@ -44,6 +44,8 @@ class Observation(BaseModel):
 class State(BaseModel, _Done):
     """What an environment remembers between steps. Extra fields are kept, so a subclass is optional."""
 
+    __hash__ = object.__hash__  # `asyncio.gather` keeps what it awaits in a dict
+
     model_config = ConfigDict(extra="allow", validate_assignment=True, arbitrary_types_allowed=True)
 
     episode_id: str | None = Field(default=None, description="Names the episode; set by reset.")
@@ -67,6 +69,8 @@ class StepResult(Generic[ObsT], _Done):
     done: bool = False
     metadata: dict[str, Any] | None = None
     truncated: bool = False
+
+    __hash__ = object.__hash__  # as above
 
     @property
     def terminated(self) -> bool:

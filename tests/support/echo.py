@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 import uuid
 from typing import Any
 
@@ -60,7 +59,7 @@ class ThreadedEcho(EchoEnvironment):
     def step(self, action: EchoAction, timeout_s: float | None = None, **options: Any) -> EchoObservation:
         match action.message.split():
             case ["sleep", seconds]:
-                time.sleep(float(seconds))
+                threading.Event().wait(float(seconds))
             case ["raise"]:
                 raise ValueError("asked to")
             case ["exit"]:

@@ -80,7 +80,9 @@ class AsyncLink:
         return self._loop.is_closed()
 
     def is_usable(self) -> bool:
-        """Whether another request may be asked."""
+        """Whether another request may be asked; looks at what has arrived meanwhile."""
+        if not self.is_stranded and not self._turn.locked():
+            self._catch_up()
         return self._conversation.is_usable and self._connection.state is State.OPEN and not self.is_stranded
 
     async def exchange(self, request: Request) -> Reply:
@@ -166,9 +168,9 @@ class AsyncLink:
 class AsyncLine:
     """What a client talks through: opens a link when one is needed, and never a second one silently."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, fate: Fate) -> None:
         self._endpoint = endpoint
-        self._fate = Fate()
+        self._fate = fate
         self._opening = asyncio.Lock()
         self._link: AsyncLink | None = None
 
@@ -185,18 +187,20 @@ class AsyncLine:
     async def connect(self) -> None:
         """Open a link unless there is one; also after `close`. Raises as `AsyncLink.open` does."""
         async with self._opening:
-            self._fate.reopen()
             self._link = self._link or await AsyncLink.open(self._endpoint)
+            self._fate.reopen()
 
     async def ask(self, request: Request) -> Reply:
         """Ask and wait for the reply. A reset replaces a link that is lost. Raises as `AsyncLink` does."""
         async with self._opening:
             self._fate.check(request)
             link = self._link
-            if link is not None and isinstance(request, Reset) and not link.is_usable():
-                await link.close()
-                link = None
-            self._link = link = link or await AsyncLink.open(self._endpoint)
+            if link is None or (isinstance(request, Reset) and not link.is_usable()):
+                link, old = await AsyncLink.open(self._endpoint), link
+                if old is not None:
+                    await old.close()
+                self._link = link
+                self._fate.reopen()
         return await link.exchange(request)
 
     async def disconnect(self) -> None:

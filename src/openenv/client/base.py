@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin
 
 import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -18,6 +19,7 @@ ActT = TypeVar("ActT")
 ObsT = TypeVar("ObsT")
 StateT = TypeVar("StateT")
 
+_MODES = (None, "simulation", "production")
 _BESIDE = ("reward", "done", "metadata", "truncated")
 
 
@@ -31,13 +33,16 @@ class ClientBase(Generic[ActT, ObsT, StateT]):
         max_message_size_mb: Largest reply taken, in MiB.
         websocket_ping_interval_s: Seconds of silence after which the server is pinged; None never pings.
         websocket_ping_timeout_s: Seconds a pong may take before the connection counts as lost; None for ever.
+        provider: For subclasses that pass it on; must be None.
+        mode: For subclasses that pass it on; both `simulation` and `production` drive the same socket.
         headers: Sent with the handshake, such as `{"Authorization": "Bearer ..."}`.
 
     Raises:
-        ConfigurationError: `base_url` is missing or no address.
+        ConfigurationError: `base_url` is missing or no address, or an argument has a value it cannot have.
     """
 
-    _type_arguments: ClassVar[tuple[Any, ...]] = ()
+    _ws: ClassVar[None] = None
+    """Training scripts widen the size limit of the connection they find here, if any; ours is wide already."""
 
     def __init__(
         self,
@@ -47,9 +52,15 @@ class ClientBase(Generic[ActT, ObsT, StateT]):
         max_message_size_mb: float = 100.0,
         websocket_ping_interval_s: float | None = 20.0,
         websocket_ping_timeout_s: float | None = 20.0,
+        provider: None = None,
+        mode: str | None = None,
         *,
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        if provider is not None:
+            raise ConfigurationError("provider= is not taken: start the server, and say where it is by base_url")
+        if mode not in _MODES:
+            raise ConfigurationError(f"mode={mode!r} is unknown; it is simulation or production")
         if base_url is None:
             raise ConfigurationError("base_url is missing; say where the server is, such as http://localhost:8000")
         self._base_url = base_url
@@ -63,16 +74,6 @@ class ClientBase(Generic[ActT, ObsT, StateT]):
             ping_timeout_s=websocket_ping_timeout_s,
         )
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Note what the type arguments of a subclass are, once."""
-        super().__init_subclass__(**kwargs)
-        for base in vars(cls).get("__orig_bases__", ()):
-            origin = get_origin(base)
-            arguments = get_args(base)
-            concrete = arguments and not any(isinstance(argument, TypeVar) for argument in arguments)
-            if isinstance(origin, type) and issubclass(origin, ClientBase) and concrete:
-                cls._type_arguments = arguments
-
     @property
     def base_url(self) -> str:
         """Where the server is, as it was given."""
@@ -82,8 +83,9 @@ class ClientBase(Generic[ActT, ObsT, StateT]):
         """Give an action, or a mapping of its fields, its JSON form. Override it for a format of your own."""
         if isinstance(action, Mapping):
             return dict(action)  # the server validates it like any other
+        encoder = self._codecs.action
         try:
-            return orjson.Fragment(self._codecs.action.dump_json(action, warnings=False))
+            return orjson.Fragment(encoder.dump_json(action, warnings=False, serialize_as_any=True))
         except Exception as error:  # pydantic lets errors of custom serializers through as they are
             raise LocalError(f"this {type(action).__name__} cannot be sent as JSON: {error}") from error
 
@@ -110,14 +112,25 @@ class ClientBase(Generic[ActT, ObsT, StateT]):
     @cached_property
     def _codecs(self) -> "_Codecs":
         # EnvClient[A, O, S](url) without a subclass leaves its arguments on the instance.
-        arguments = get_args(getattr(self, "__orig_class__", None)) or self._type_arguments
-        if len(arguments) != 3:
+        arguments = _type_arguments(getattr(self, "__orig_class__", type(self)))
+        if not arguments or any(isinstance(argument, TypeVar) for argument in arguments):
             name = type(self).__name__
             raise ConfigurationError(
                 f"{name} does not say what it exchanges: write "
                 f"`class {name}(EnvClient[YourAction, YourObservation, YourState])`, or use GenericEnvClient"
             )
         return _codecs_of(*arguments)
+
+
+def _type_arguments(kind: Any) -> tuple[Any, ...]:
+    """Give what a client class or alias says for `ClientBase[...]`; a type variable where it says nothing."""
+    origin = get_origin(kind) or kind
+    if origin is ClientBase:
+        return get_args(kind)
+    said = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
+    bases = vars(origin).get("__orig_bases__", origin.__bases__)
+    parent = next(base for base in bases if issubclass(get_origin(base) or base, ClientBase))
+    return tuple(said.get(argument, argument) for argument in _type_arguments(parent))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,12 +147,21 @@ _known: dict[tuple[Any, ...], _Codecs] = {}
 def _codecs_of(action: Any, observation: Any, state: Any) -> _Codecs:
     key = (action, observation, state)
     if key not in _known:
-        fields = (
-            observation.model_fields if isinstance(observation, type) and issubclass(observation, BaseModel) else ()
-        )
+        fields = _fields_of(observation)
         beside = tuple(name for name in _BESIDE if name in fields)
         _known[key] = _Codecs(TypeAdapter(action), TypeAdapter(observation), TypeAdapter(state), beside)
     return _known[key]
+
+
+def _fields_of(kind: Any) -> frozenset[str]:
+    """Name the fields of a model, or those that all members of a union have."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return frozenset(kind.model_fields)
+    if get_origin(kind) is Annotated:
+        return _fields_of(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return frozenset.intersection(*(_fields_of(member) for member in get_args(kind)))
+    return frozenset()
 
 
 def _validated(adapter: TypeAdapter[Any], data: Any, what: str) -> Any:

@@ -4,6 +4,7 @@ A reply is read by the thread that waits for it, without a helper thread or an e
 time of a step. The price is that nobody reads while no call is under way; `keeper` sees to that.
 """
 
+import contextlib
 import socket
 import ssl
 import time
@@ -13,7 +14,7 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake, InvalidProxy
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
-from websockets.protocol import State
+from websockets.protocol import Event, State
 from websockets.proxy import get_proxy, parse_proxy, prepare_connect_request
 from websockets.uri import WebSocketURI, parse_uri
 
@@ -119,8 +120,6 @@ class BlockingSocket:
             deadline = time.monotonic() + _CLOSE_S
             while self._protocol.state is not State.CLOSED and (left := deadline - time.monotonic()) > 0:
                 self._read(left)
-        except ConnectionLost:
-            pass  # then it is closed
         finally:
             self.drop()
 
@@ -146,21 +145,22 @@ class BlockingSocket:
             if left is not None and left <= 0:
                 raise TimeoutError
             self._receive_data(left)
-            for event in self._protocol.events_received():
-                if isinstance(event, Response):
-                    if self._protocol.handshake_exc is not None:
-                        raise self._protocol.handshake_exc
-                    listed = event.headers.get(EXTENSIONS_HEADER, "")
-                    self._take_frames()
-                    return frozenset(name.strip() for name in listed.split(",") if name.strip())
+            events = self._protocol.events_received()
             if self._protocol.handshake_exc is not None:
                 raise self._protocol.handshake_exc
+            if events:
+                response, *frames = events  # a server that is full says so in the same breath
+                assert isinstance(response, Response)
+                self._take_frames(frames)
+                self._flush()
+                listed = response.headers.get(EXTENSIONS_HEADER, "")
+                return frozenset(name.strip() for name in listed.split(",") if name.strip())
 
     def _read(self, timeout_s: float | None) -> bool:
         """Read once, waiting so long at most; False when nothing came."""
         if not self._receive_data(timeout_s):
             return False
-        self._take_frames()
+        self._take_frames(self._protocol.events_received())
         self._flush()
         return True
 
@@ -179,10 +179,9 @@ class BlockingSocket:
             self._protocol.receive_eof()
         return True
 
-    def _take_frames(self) -> None:
-        for event in self._protocol.events_received():
-            if not isinstance(event, Frame):
-                continue
+    def _take_frames(self, events: list[Event]) -> None:
+        for event in events:
+            assert isinstance(event, Frame)  # the handshake is over
             if event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
                 self._fragments.append(bytes(event.data))
                 if event.fin:
@@ -199,9 +198,10 @@ class BlockingSocket:
                     self._socket.sendall(data)
                 else:  # the protocol's way to say: close the writing half
                     self._socket.shutdown(socket.SHUT_WR)
-            except OSError as error:
-                self._protocol.receive_eof()
-                raise ConnectionLost(f"the connection broke while sending: {error}") from error
+            except OSError:
+                # What the server said before it hung up may still be there to be read; the end comes after it.
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
 
     def _next_ping(self) -> float | None:
         """When to look at the keep-alive again, as a monotonic time; None when it is off."""

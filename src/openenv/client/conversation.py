@@ -123,25 +123,23 @@ class Conversation:
 
 
 class Fate:
-    """Whether a client may be used, across the connections it has had."""
+    """Whether a client may be used, across the connections it has had, synchronous or not."""
 
     def __init__(self) -> None:
         self._ended: OpenEnvError | None = None
 
     def check(self, request: Request) -> None:
-        """Let a reset begin anew after a loss, and nothing else.
+        """Let a reset through after a loss, and nothing else.
 
         Raises:
             SessionClosed: The client was closed.
             SessionLost: It was disconnected, and only a reset may come now.
         """
-        if isinstance(self._ended, SessionLost) and isinstance(request, Reset):
-            self._ended = None
-        if self._ended is not None:
+        if self._ended is not None and not (isinstance(self._ended, SessionLost) and isinstance(request, Reset)):
             raise type(self._ended)(str(self._ended))
 
     def reopen(self) -> None:
-        """Forget that the client was closed."""
+        """Forget the end: there is a new connection."""
         self._ended = None
 
     def close(self) -> None:

@@ -31,8 +31,8 @@ def watch(link: _Tended) -> None:
     global _thread
     with _lock:
         _watched.add(link)
+        _wake.clear()
         if _thread is None:
-            _wake.clear()
             _thread = threading.Thread(target=_run, name="openenv-keeper", daemon=True)
             _thread.start()
 
@@ -60,12 +60,12 @@ def _run() -> None:
 
 def _forget_in_child() -> None:
     """After a fork the thread is the parent's, and so are the connections."""
-    global _thread, _lock
-    _lock = threading.Lock()
-    _thread = None
-    for link in list(_watched):
+    global _lock, _thread, _wake, _watched
+    links = list(_watched)
+    # Another thread of the parent may have been using any of these.
+    _lock, _thread, _wake, _watched = threading.Lock(), None, threading.Event(), weakref.WeakSet()
+    for link in links:
         link.forget()
-    _watched.clear()
 
 
 if hasattr(os, "register_at_fork"):

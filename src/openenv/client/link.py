@@ -126,9 +126,9 @@ class Link:
 class Line:
     """What a client talks through: opens a link when one is needed, and never a second one silently."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, fate: Fate) -> None:
         self._endpoint = endpoint
-        self._fate = Fate()
+        self._fate = fate
         self._lock = threading.Lock()
         self._link: Link | None = None
 
@@ -140,23 +140,21 @@ class Line:
     def connect(self) -> None:
         """Open a link unless there is one; also after `close`. Raises as `Link` does."""
         with self._lock:
-            self._fate.reopen()
             self._link = self._link or Link(self._endpoint)
+            self._fate.reopen()
 
     def ask(self, request: Request) -> Reply:
         """Ask and wait for the reply. A reset replaces a link that is lost. Raises as `Link` and `Link.exchange` do."""
         with self._lock:
             self._fate.check(request)
             link = self._link
-            if link is not None and isinstance(request, Reset) and not link.is_usable():
-                link.close()
-                link = None
-            self._link = link = link or Link(self._endpoint)
+            if link is None or (isinstance(request, Reset) and not link.is_usable()):
+                link, old = Link(self._endpoint), link
+                if old is not None:
+                    old.close()
+                self._link = link
+                self._fate.reopen()
         return link.exchange(request)
-
-    def strand(self) -> None:
-        """Record that the episode was on an event loop that is gone."""
-        self._fate.disconnect("the event loop that held it has ended")
 
     def disconnect(self) -> None:
         """End the session; a reset begins another."""

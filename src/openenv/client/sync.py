@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from openenv.client.aio import AsyncEnvClient, AsyncLine
 from openenv.client.base import ActT, ClientBase, ObsT, StateT
-from openenv.client.conversation import payload_of, state_of
+from openenv.client.conversation import Fate, payload_of, state_of
 from openenv.client.link import Line
 from openenv.errors import UsageError
 from openenv.protocol import GetState, Reset, Step
@@ -53,6 +53,7 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._fate = Fate()
         self._line: Line | None = None
         self._aline: AsyncLine | None = None
         self._siblings: list[Self] = []
@@ -67,8 +68,11 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
             ConnectFailed: No server there.
             Refused: It does not let us in.
         """
-        if self._awaited() is None and not _in_event_loop():
-            self._sync_line().connect()
+        if self._awaited() is None:
+            if _in_event_loop():
+                self._fate.reopen()
+            else:
+                self._sync_line().connect()
         return self
 
     def reset(self, *, timeout_s: float | None = None, **options: Any) -> StepResult[ObsT]:
@@ -153,11 +157,12 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
                 if self._line.is_used:
                     raise UsageError("this client has an episode open synchronously; close() it before awaiting it")
                 self._line.disconnect()
-            self._aline = AsyncLine(self._endpoint)
+            self._aline = AsyncLine(self._endpoint, self._fate)
         return AsyncEnvClient(self)
 
     def __enter__(self) -> Self:
-        return self.sync().connect()
+        self.sync()._sync_line().connect()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -181,32 +186,32 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
             return None
         if self._aline.is_stranded:
             if self._aline.is_used:
-                self._sync_line().strand()
+                self._fate.disconnect("the event loop that held it has ended")
             self._aline = None
             return None
         return AsyncEnvClient(self)
 
     def _sync_line(self) -> Line:
         if self._line is None:
-            self._line = Line(self._endpoint)
+            self._line = Line(self._endpoint, self._fate)
         return self._line
 
     def _async_line(self) -> AsyncLine:
-        if self._aline is None:
-            self._aline = AsyncLine(self._endpoint)
+        self.aio()
+        assert self._aline is not None  # aio() has made it
         return self._aline
 
     async def _close_async(self) -> None:
         line, self._aline = self._aline, None
         if line is not None:
             await line.close()
-        self._sync_line().close()  # so that a later call is told that the client was closed
+        self._sync_line().close()
         while self._siblings:
             await self._siblings.pop()._close_async()
 
     def _sibling(self) -> Self:
         sibling = copy.copy(self)
-        sibling._line, sibling._aline, sibling._siblings = None, None, []
+        sibling._fate, sibling._line, sibling._aline, sibling._siblings = Fate(), None, None, []
         self._siblings.append(sibling)
         return sibling
 
