@@ -7,7 +7,8 @@ Awaiting a value that is there already gives the value.
 
 import asyncio
 import copy
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from importlib import import_module
 from types import TracebackType
 from typing import Any, Self
 
@@ -57,6 +58,39 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         self._line: Line | None = None
         self._aline: AsyncLine | None = None
         self._siblings: list[Self] = []
+        self._on_close: Callable[[], object] | None = None
+
+    @classmethod
+    def from_docker_image(cls, image: str, **options: Any) -> Self:
+        """Start a container of `image`, wait until it is healthy, and connect to it; `close()` removes it.
+
+        Args:
+            image: Such as `my_env-env:latest`.
+            options: Those of the client, such as `message_timeout_s`, and those of the container: see
+                `openenv.runtimes.docker.DockerRuntime`.
+
+        Raises:
+            NotInstalled: There is no Docker engine.
+            StartFailed, NotReady: The container died, or was not healthy in time; with its last log lines.
+        """
+        made: Self = _launcher().from_docker_image(cls, image, **options)
+        return made
+
+    @classmethod
+    def from_env(cls, repo_id: str, *, use_docker: bool = True, **options: Any) -> Self:
+        """Run a Hugging Face Space on this machine and connect to it; `close()` takes it away.
+
+        Args:
+            repo_id: `owner/name` of the Space.
+            use_docker: Run the Space's image; else its repository, by uv.
+            options: As of `from_docker_image`, and `tag` of the image; for uv those of
+                `openenv.runtimes.uv.UvRuntime`.
+
+        Raises:
+            RuntimeFailed: It did not start.
+        """
+        made: Self = _launcher().from_env(cls, repo_id, use_docker=use_docker, **options)
+        return made
 
     def connect(self) -> Self:
         """Connect now rather than at the first call; awaited, it makes the client asynchronous.
@@ -132,6 +166,7 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         self._sync_line().close()
         while self._siblings:
             self._siblings.pop().close()
+        self._let_go()
         return DONE
 
     def new_session(self) -> Self:
@@ -208,12 +243,26 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         self._sync_line().close()
         while self._siblings:
             await self._siblings.pop()._close_async()
+        if self._on_close is not None:
+            await asyncio.to_thread(self._let_go)
+
+    def _let_go(self) -> None:
+        """Take away the server, if it is ours."""
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            on_close()
 
     def _sibling(self) -> Self:
         sibling = copy.copy(self)
         sibling._fate, sibling._line, sibling._aline, sibling._siblings = Fate(), None, None, []
+        sibling._on_close = None
         self._siblings.append(sibling)
         return sibling
+
+
+def _launcher() -> Any:
+    """The module that joins clients to runtimes. It is of a higher rank: asked for by name, and only when needed."""
+    return import_module("openenv.launch")
 
 
 def _in_event_loop() -> bool:
