@@ -29,6 +29,14 @@ The branch says who can help. Errors that the server answered are also `RuntimeE
     │   ├── UnknownSession                 no such session, or not any more
     │   └── Refused                        not allowed: token, Host or Origin
     ├── ConfigurationError (ValueError)    a setting does not fit
+    ├── RuntimeFailed                      what should serve an environment does not: .logs
+    │   ├── NotInstalled                   what it runs on is not there: .hint
+    │   ├── StartFailed                    it could not be started, or died while starting
+    │   ├── NotReady (TimeoutError)        it was not healthy in time
+    │   └── EngineFailed                   a command of the container engine failed: .exit_code
+    │       └── BuildFailed                ... the building of an image: .hint
+    ├── HubError                           publishing failed: .exit_code .hint
+    ├── MissingExtra (ImportError)         an optional part is not installed: .extra .hint
     └── ScaffoldError                      `openenv init` cannot do that: .exit_code .hint
 """
 
@@ -40,22 +48,30 @@ __all__ = [
     "BadAction",
     "BadObservation",
     "BadRequest",
+    "BuildFailed",
     "ConfigurationError",
     "ConnectFailed",
     "ConnectionLost",
+    "EngineFailed",
     "EnvironmentFailed",
     "FactoryFailed",
+    "HubError",
     "LocalError",
+    "MissingExtra",
+    "NotInstalled",
+    "NotReady",
     "OpenEnvError",
     "PeerError",
     "ProtocolError",
     "Refused",
     "RemoteFault",
     "ReplyTimeout",
+    "RuntimeFailed",
     "ScaffoldError",
     "SessionBroken",
     "SessionClosed",
     "SessionLost",
+    "StartFailed",
     "StepTimedOut",
     "TransportError",
     "UnknownSession",
@@ -65,7 +81,10 @@ __all__ = [
 
 
 class OpenEnvError(Exception):
-    """Root of every exception this package raises on purpose."""
+    """Root of every exception this package raises on purpose. All of them survive the way home from a process."""
+
+    def __reduce__(self) -> tuple[Any, ...]:  # the default calls the constructor, with the message alone
+        return _rebuild, (type(self), self.args, vars(self))
 
 
 class UsageError(OpenEnvError, RuntimeError):
@@ -159,10 +178,10 @@ class BadAction(RemoteFault):
     def errors(self) -> Sequence[Mapping[str, Any]]:
         """One entry a wrong field, with `loc`, `msg` and `type` as pydantic names them."""
         found = self.details.get("errors")
-        return found if isinstance(found, list) else []
+        return [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
 
     def _sentence(self) -> str:
-        fields = [f"{'.'.join(str(part) for part in e.get('loc', ()))}: {e.get('msg', '')}" for e in self.errors]
+        fields = [_field(entry) for entry in self.errors]
         return f"{self.message}: {'; '.join(fields)}" if fields else self.message
 
 
@@ -195,6 +214,11 @@ class BadObservation(EnvironmentFailed):
 class FactoryFailed(EnvironmentFailed):
     """The environment could not be built, so there is no session."""
 
+    def _sentence(self) -> str:
+        cause = self.details.get("cause")
+        named = ": ".join(str(part) for part in (self.exception, cause) if part)
+        return f"{self.message} {named}".rstrip()
+
 
 class StepTimedOut(RemoteFault, TimeoutError):
     """The call ran past its time limit on the server; its session is lost and `reset()` starts another."""
@@ -222,6 +246,94 @@ class ConfigurationError(OpenEnvError, ValueError):
     """A setting does not fit the environment or the machine."""
 
 
+class RuntimeFailed(OpenEnvError):
+    """What should serve an environment does not.
+
+    Attributes:
+        logs: The last lines it printed; empty when there are none. They are part of the message.
+    """
+
+    def __init__(self, message: str, *, logs: str = "") -> None:
+        super().__init__(message)
+        self.logs = logs
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        return f"{said}\n\n{self.logs}" if self.logs else said
+
+
+class NotInstalled(RuntimeFailed):
+    """What a runtime runs on is not there, or is not running.
+
+    Attributes:
+        hint: How to get it, or None.
+    """
+
+    def __init__(self, message: str, *, logs: str = "", hint: str | None = None) -> None:
+        super().__init__(message, logs=logs)
+        self.hint = hint
+
+
+class StartFailed(RuntimeFailed):
+    """It could not be started, or died while starting."""
+
+
+class NotReady(RuntimeFailed, TimeoutError):
+    """It was not healthy in time; it has been taken away again."""
+
+
+class EngineFailed(RuntimeFailed):
+    """A command of the container engine failed.
+
+    Attributes:
+        exit_code: What it exited with; None when it was ended for taking too long.
+    """
+
+    def __init__(self, message: str, *, logs: str = "", exit_code: int | None = None) -> None:
+        super().__init__(message, logs=logs)
+        self.exit_code = exit_code
+
+
+class BuildFailed(EngineFailed):
+    """An image could not be built.
+
+    Attributes:
+        hint: What to do about it, or None.
+    """
+
+    def __init__(self, message: str, *, logs: str = "", exit_code: int | None = None, hint: str | None = None) -> None:
+        super().__init__(message, logs=logs, exit_code=exit_code)
+        self.hint = hint
+
+
+class HubError(OpenEnvError):
+    """The Hub did not do what it was asked, or cannot be asked.
+
+    Attributes:
+        exit_code: What the command line exits with.
+        hint: What to do about it, or None.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.exit_code = exit_code
+
+
+class MissingExtra(OpenEnvError, ImportError):
+    """Something needs a library that only comes with an extra.
+
+    Attributes:
+        extra: The extra's name.
+        hint: The command that installs it.
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the extra {extra!r}, which is not installed")
+        self.extra = extra
+        self.hint = f'pip install "openenv-runtime[{extra}]"'
+
+
 class ScaffoldError(OpenEnvError):
     """A scaffold cannot be made; nothing was written.
 
@@ -234,3 +346,20 @@ class ScaffoldError(OpenEnvError):
         super().__init__(message)
         self.hint = hint
         self.exit_code = exit_code
+
+
+def _field(entry: Mapping[str, Any]) -> str:
+    """Say which field is wrong and how; an entry is whatever a server sent, so nothing about it is certain."""
+    loc = entry.get("loc", ())
+    path = ".".join(str(part) for part in loc) if isinstance(loc, list | tuple) else str(loc)
+    return f"{path}: {entry.get('msg', '')}" if path else str(entry.get("msg", ""))
+
+
+def _rebuild(error_class: type[OpenEnvError], args: tuple[Any, ...], attributes: dict[str, Any]) -> OpenEnvError:
+    native: Any = error_class  # the built-in exception it is laid out as: the only one whose __new__ may make it
+    while native.__module__ != "builtins":
+        native = native.__base__
+    error: OpenEnvError = native.__new__(error_class)
+    error.args = args
+    vars(error).update(attributes)
+    return error

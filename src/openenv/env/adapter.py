@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 _MAX_EPISODE_ID = 255
 
+# What code that is not ours may raise without stopping the server.
+_RAISED = (Exception, SystemExit, asyncio.CancelledError)
+
 
 class EnvironmentAdapter:
     """Calls one environment as its spec says."""
@@ -46,30 +49,41 @@ class EnvironmentAdapter:
     def state(self) -> bytes:
         """Read the state as JSON text. Raises as `reset` does."""
         source = f"{self.spec.name}.state"
-        state = _guarded(lambda: self.environment.state, source)
-        return encode_state(state() if callable(state) else state, source=source)
+        return encode_state(_guarded(self._read_state, source), source=source)
 
     def metadata(self) -> EnvironmentMetadata:
         """Ask the environment to describe itself; if that fails it is logged and the class describes it."""
-        try:
-            return self.environment.get_metadata()
-        except Exception:  # the environment's code, and a description is not worth failing for
-            logger.exception("%s.get_metadata failed", self.spec.name)
-            return describe(self.spec.environment_class)
+        if self.spec.describes_itself:
+            try:
+                described: object = self.environment.get_metadata()
+                if isinstance(described, EnvironmentMetadata):
+                    return described
+                logger.error("%s.get_metadata returned %s", self.spec.name, type(described).__name__)
+            except _RAISED:  # a description is not worth failing for
+                logger.exception("%s.get_metadata failed", self.spec.name)
+        return describe(self.spec.environment_class)
 
     def close(self) -> Awaitable[Any] | None:
         """Close the environment, and never raise; an awaitable to await when its `close` is async."""
+        if not hasattr(self.environment, "close"):  # a class that is not derived from ours need not have one
+            return None
         try:
             closing = self.environment.close()
-        except (Exception, SystemExit):  # the environment's code, at a point where nobody can act on it
+        except _RAISED:  # at a point where nobody can act on it
             logger.exception("%s.close failed", self.spec.name)
             return None
         return self._closed(closing) if isinstance(closing, Awaitable) else None
 
+    def _read_state(self) -> Any:
+        state = self.environment.state
+        return state() if callable(state) else state
+
     async def _closed(self, closing: Awaitable[Any]) -> None:
         try:
             await closing
-        except (Exception, SystemExit):  # as above
+        except _RAISED as error:
+            if _is_cancelling(error):
+                raise
             logger.exception("%s.close failed", self.spec.name)
 
     def _observe(
@@ -88,21 +102,24 @@ async def _observe_async(
 ) -> EncodedObservation:
     try:
         observation = await call(*arguments, **options)
-    except (Exception, SystemExit) as error:  # the boundary to the environment's code
+    except _RAISED as error:
+        if _is_cancelling(error):
+            raise
         raise _failed(error, source) from error
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise  # the server gave the call up
-        raise _failed(error, source) from error  # something inside the environment was cancelled
     return encode_observation(observation, source=source)
 
 
 def _guarded(call: Callable[[], Any], source: str) -> Any:
     try:
         return call()
-    except (Exception, SystemExit) as error:  # the boundary to the environment's code
+    except _RAISED as error:
         raise _failed(error, source) from error
+
+
+def _is_cancelling(error: BaseException) -> bool:
+    """Tell whether the server gave this call up, rather than something inside the environment being cancelled."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 def _failed(error: BaseException, source: str) -> EnvironmentFailed:
@@ -120,7 +137,7 @@ def parse_action(action_class: type[BaseModel], payload: Any) -> BaseModel:
         return action_class.model_validate(payload)
     except ValidationError as error:
         raise _invalid(_readable(error)) from error
-    except Exception as error:  # a validator of the environment's that raised something of its own
+    except _RAISED as error:  # a validator of the environment's that raised something of its own
         logger.exception("a validator of %s raised", action_class.__name__)
         sentence = f"{type(error).__name__} in a validator: {error}"
         raise _invalid([{"type": "validator_error", "loc": [], "msg": sentence}]) from error

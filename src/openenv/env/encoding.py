@@ -5,8 +5,10 @@ here such a value is an error that names its field. Numpy scalars and arrays are
 """
 
 import dataclasses
+import enum
 import functools
 import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +22,7 @@ from openenv.types import Observation
 
 __all__ = ["EncodedObservation", "encode_observation", "encode_state"]
 
-_ENVELOPE = frozenset({"reward", "done", "metadata"})
+_ENVELOPE = frozenset({"reward", "done"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,12 @@ def encode_observation(observation: object, *, source: str) -> EncodedObservatio
         raise _bad(source, None, f"returned {type(observation).__name__} instead of an Observation")
     reward = _reward(getattr(observation, "reward", None), source)
     metadata = getattr(observation, "metadata", None)
-    fields = _to_json(observation, _excluded(type(observation)), source)
-    extras = _value_to_json(metadata, "metadata", source) if metadata is not None else b"{}"
+    extras = _value_to_json(metadata, "metadata", source) if metadata else None  # first: it knows its fields best
     return EncodedObservation(
-        # The base class declares metadata first, so that is where OpenEnv's servers write it.
-        observation=b'{"metadata":' + extras + (b"}" if fields == b"{}" else b"," + fields[1:]),
+        observation=_to_json(observation, _excluded(type(observation)), source),
         reward=reward,
         done=bool(getattr(observation, "done", False)),
-        metadata=extras if metadata else None,
+        metadata=extras,
         truncated=bool(getattr(observation, "truncated", False)),
     )
 
@@ -69,12 +69,12 @@ def encode_state(state: object, *, source: str) -> bytes:
     if isinstance(state, BaseModel):
         return _to_json(state, frozenset(), source)
     if dataclasses.is_dataclass(state) and not isinstance(state, type):
-        return _value_to_json(dataclasses.asdict(state), "state", source)
+        return _value_to_json(_shallow(state), "", source)
     if not state:
         return b"{}"
     if not isinstance(state, Mapping):
         raise _bad(source, None, f"is a {type(state).__name__}; make it a State, a dataclass or a mapping")
-    return _value_to_json(dict(state), "state", source)
+    return _value_to_json(dict(state), "", source)
 
 
 @functools.cache
@@ -87,17 +87,17 @@ def _excluded(model: type[BaseModel]) -> frozenset[str]:
 
 
 def _reward(reward: Any, source: str) -> float | int | bool | None:
-    if reward is None or isinstance(reward, bool | int):
+    if reward is None or isinstance(reward, bool):
         return reward
     try:
         number = float(reward)
+    except OverflowError as error:
+        raise _bad(source, "reward", "is too large for a float") from error
     except (TypeError, ValueError) as error:
-        raise _bad(
-            source, "reward", f"returned a reward of type {type(reward).__name__}, which is no number"
-        ) from error
+        raise _bad(source, "reward", f"is a {type(reward).__name__}, which is no number") from error
     if not math.isfinite(number):
-        raise _bad(source, "reward", f"returned a reward of {number}; a reward must be finite")
-    return number
+        raise _bad(source, "reward", f"is {number}; a reward must be finite")
+    return reward if isinstance(reward, int) else number
 
 
 def _to_json(model: BaseModel, exclude: frozenset[str], source: str) -> bytes:
@@ -113,11 +113,14 @@ def _to_json(model: BaseModel, exclude: frozenset[str], source: str) -> bytes:
     return text
 
 
-def _value_to_json(value: Any, field: str, source: str) -> bytes:
+def _value_to_json(value: object, field: str, source: str) -> bytes:
+    """Encode what stands at `field`, or is the whole thing when that is empty."""
     try:
         text = pydantic_core.to_json(value, fallback=_plain)
     except (PydanticSerializationError, ValueError, RecursionError) as error:
-        raise _bad(source, field, f"cannot be written as JSON: {error}") from error
+        items = value.items() if isinstance(value, Mapping) else ()
+        key = next((key for key, item in items if _fails({key: item})), None)
+        raise _bad(source, _joined(field, key), f"cannot be written as JSON: {error}") from error
     if _may_hide_nonfinite(text):
         _refuse_nonfinite(value, field, source)
     return text
@@ -134,26 +137,31 @@ def _refuse_nonfinite(value: Any, field: str, source: str) -> None:
             raise _bad(source, field, f"is {value}, which JSON cannot carry")
     elif isinstance(value, BaseModel):
         for name in _names(value, frozenset()):
-            _refuse_nonfinite(getattr(value, name, None), f"{field}.{name}", source)
+            _refuse_nonfinite(getattr(value, name, None), _joined(field, name), source)
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            _refuse_nonfinite(item, f"{field}.{key}", source)
-    elif isinstance(value, list | tuple | set | frozenset):
+            _refuse_nonfinite(item, _joined(field, key), source)
+    elif isinstance(value, list | tuple | set | frozenset | deque):
         for index, item in enumerate(value):
-            _refuse_nonfinite(item, f"{field}.{index}", source)
+            _refuse_nonfinite(item, _joined(field, index), source)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        _refuse_nonfinite(dataclasses.asdict(value), field, source)
+        _refuse_nonfinite(_shallow(value), field, source)
+    elif isinstance(value, enum.Enum):
+        _refuse_nonfinite(value.value, field, source)
     elif hasattr(value, "tolist"):
         _refuse_nonfinite(value.tolist(), field, source)
 
 
 def _names(model: BaseModel, exclude: frozenset[str]) -> list[str]:
-    return [name for name in (*type(model).model_fields, *(model.model_extra or ())) if name not in exclude]
+    known = type(model)
+    fields = [name for name, field in known.model_fields.items() if not field.exclude]
+    return [name for name in (*fields, *known.model_computed_fields, *(model.model_extra or ())) if name not in exclude]
 
 
-def _fails(model: BaseModel, name: str) -> bool:
+def _fails(value: object, name: str | None = None) -> bool:
+    """Tell whether `value`, or one field of it alone, cannot be written as JSON."""
     try:
-        pydantic_core.to_json(getattr(model, name, None), fallback=_plain)
+        pydantic_core.to_json(value, include=None if name is None else {name}, fallback=_plain)
     except (PydanticSerializationError, ValueError, RecursionError):
         return True
     return False
@@ -164,6 +172,15 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _shallow(value: Any) -> dict[str, Any]:
+    """Give a dataclass as a mapping, without the deep copy of `dataclasses.asdict`."""
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+def _joined(field: str, part: object) -> str:
+    return ".".join(str(name) for name in (field, part) if name not in ("", None))
 
 
 def _bad(source: str, field: str | None, sentence: str) -> BadObservation:

@@ -4,10 +4,10 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable
-from typing import Any, get_type_hints
+from typing import Any
 
 from openenv.env.interface import Environment
-from openenv.env.spec import EnvironmentSpec, spec_of
+from openenv.env.spec import EnvironmentSpec, promised_by, spec_of
 from openenv.errors import ConfigurationError, FactoryFailed
 
 __all__ = ["EnvironmentSource"]
@@ -34,14 +34,14 @@ class EnvironmentSource:
         self.spec: EnvironmentSpec | None = None if found is None else spec_of(found)
 
     def build(self) -> Environment[Any, Any, Any]:
-        """Build one environment, and learn what it is like if that was not known.
+        """Build one environment, and learn what it is like if that was not known or is not what was promised.
 
         Raises:
             FactoryFailed: The factory raised, or built something that is no environment. Logged with its cause.
         """
         try:
             environment = self._factory()
-            if self.spec is None:
+            if self.spec is None or self.spec.environment_class is not type(environment):
                 _check(type(environment))
                 self.spec = spec_of(type(environment))  # type: ignore[arg-type]  # a class is hashable
         except (Exception, SystemExit) as error:  # the boundary to the environment's code
@@ -58,12 +58,10 @@ def _class_of(given: Callable[..., Any]) -> type | None:
         given = given.func
     if isinstance(given, type):
         return given
-    try:
-        promised = get_type_hints(given).get("return")
-    except (NameError, TypeError):  # annotations that only a type checker can resolve, or none to be had
-        return None
-    concrete = isinstance(promised, type) and issubclass(promised, Environment) and not inspect.isabstract(promised)
-    return promised if concrete else None
+    promised = promised_by(given)
+    if isinstance(promised, type) and issubclass(promised, Environment) and not inspect.isabstract(promised):
+        return promised
+    return None
 
 
 def _check(environment_class: type) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from openenv.env.interface import Environment
 from openenv.types import State
 
-__all__ = ["EnvironmentSpec", "Method", "spec_of"]
+__all__ = ["EnvironmentSpec", "Method", "promised_by", "spec_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +19,19 @@ class Method:
     Attributes:
         name: The attribute to call: `step_async` where a class overrides it, else `step`.
         is_async: Whether it gives an awaitable.
-        accepts: Names of the keyword arguments it takes; None when it takes any.
+        accepts: Names of the keyword arguments it takes; None when it takes any but those in `refuses`.
+        refuses: Names of the arguments that are given by position, so that no option may have them.
     """
 
     name: str
     is_async: bool
     accepts: frozenset[str] | None
+    refuses: frozenset[str]
 
     def filter(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Keep the options that the method takes."""
         if self.accepts is None:
-            return dict(options)
+            return {name: options[name] for name in options if name not in self.refuses}
         return {name: options[name] for name in options if name in self.accepts}
 
 
@@ -81,25 +83,30 @@ def _method(environment_class: type, name: str, *, positional: int) -> Method:
     twin = f"{name}_async"
     chosen = twin if _overrides(environment_class, twin) else name
     function = getattr(environment_class, chosen)
-    return Method(chosen, inspect.iscoroutinefunction(function), _accepted(function, skip=1 + positional))
-
-
-def _accepted(function: Callable[..., Any], *, skip: int) -> frozenset[str] | None:
-    """Name the arguments after the first `skip` that can be given by keyword; None for `**anything`."""
     parameters = list(inspect.signature(function).parameters.values())
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+    given, rest = parameters[: 1 + positional], parameters[1 + positional :]
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    accepts = None if takes_any else _by_keyword(rest)
+    return Method(chosen, inspect.iscoroutinefunction(function), accepts, _by_keyword(given))
+
+
+def _by_keyword(parameters: list[inspect.Parameter]) -> frozenset[str]:
+    return frozenset(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+
+
+def promised_by(function: Callable[..., Any]) -> object:
+    """Look up what a function is annotated to return; None when it does not say, or only to a type checker."""
+    try:
+        return get_type_hints(function).get("return")
+    except (AttributeError, NameError, SyntaxError, TypeError):  # names imported for the type checker, or no function
         return None
-    return frozenset(p.name for p in parameters[skip:] if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
 
 
 def _state_class(environment_class: type) -> type:
     """Find the state's class: what the `state` property is annotated with, else the class's type argument."""
     prop = inspect.getattr_static(environment_class, "state", None)
     getter = prop.fget if isinstance(prop, property) else prop
-    try:
-        annotated = get_type_hints(getter).get("return") if callable(getter) else None
-    except NameError:  # an annotation that only a type checker can resolve
-        annotated = None
+    annotated = promised_by(getter) if callable(getter) else None
     candidates = (annotated, *(arg for base in environment_class.__mro__ for arg in _type_arguments(base)))
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, State)), State)
 

@@ -140,7 +140,7 @@ class ClientSession:
         if isinstance(reply, Fault) and rule_of(reply.code).ends_session:
             self._end(ClientState.LOST, exception_for(reply))
         if call is None:
-            if not isinstance(reply, Fault) and not self._codec.has_ids:
+            if self._state is ClientState.READY and not isinstance(reply, Fault) and not self._codec.has_ids:
                 raise self._breach(f"the server sent {type(reply).__name__} although nothing was asked")
             return None
         if not fits(call.request, reply):
@@ -154,12 +154,10 @@ class ClientSession:
 
     def lose(self, cause: BaseException) -> None:
         """Record that the connection, and with it the episode, is gone."""
-        self._waiting.clear()
         self._end(ClientState.LOST, cause)
 
     def close(self) -> None:
         """End the session from this side."""
-        self._waiting.clear()
         self._end(ClientState.CLOSED, None)
 
     def _breach(self, sentence: str) -> PeerError:
@@ -168,13 +166,14 @@ class ClientSession:
         return error
 
     def _claim(self, call_id: int | None) -> Call | None:
-        if call_id is not None:
-            return self._waiting.pop(call_id, None)
+        if self._codec.has_ids:
+            return None if call_id is None else self._waiting.pop(call_id, None)
         return self._waiting.popitem()[1] if self._waiting else None
 
     def _end(self, state: ClientState, cause: BaseException | None) -> None:
         if state in _MOVES[self._state]:
             self._state, self._cause = state, cause
+            self._waiting.clear()  # what still arrives is nobody's
 
 
 def _name(cause: BaseException | None) -> str:

@@ -6,6 +6,8 @@ beside `data`, and an observation may carry `truncated`. A server that understan
 """
 
 import json
+import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -45,6 +47,10 @@ _FIELDS: dict[str, frozenset[str]] = {
 _PAYLOAD_REQUIRED = frozenset({"step", "mcp"})
 _OBSERVED = frozenset({"observation", "reward", "done", "metadata", "truncated"})
 
+# orjson rounds integers past 64 bits to floats. Every such integer, and little else, is a run of 20 of these.
+_DIGITS = bytes(ord("0") if byte in b"-0123456789" else ord(".") for byte in range(256))
+_LONG_NUMBER = b"0" * 20
+
 
 def load_json(frame: str | bytes) -> Json:
     """Parse JSON as OpenEnv servers do: NaN, Infinity and integers past 64 bits are let through.
@@ -52,14 +58,16 @@ def load_json(frame: str | bytes) -> Json:
     Raises:
         ValueError: It is not JSON, or is nested too deeply.
     """
-    try:
-        return orjson.loads(frame)
-    except orjson.JSONDecodeError:
-        # orjson is stricter than the JSON module existing peers write with; ask that one before saying no.
+    raw = frame.encode(errors="replace") if isinstance(frame, str) else frame
+    if _LONG_NUMBER not in raw.translate(_DIGITS):
         try:
-            return json.loads(frame)
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
+            return orjson.loads(frame)
+        except orjson.JSONDecodeError:
+            pass  # it is stricter than the JSON module existing peers write with; ask that one before saying no
+    try:
+        return json.loads(frame)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 class Dialect1:
@@ -101,14 +109,14 @@ class Dialect1:
                     data["metadata"] = reply.metadata
                 if reply.truncated:
                     data["truncated"] = True
-                return orjson.dumps({"type": "observation", "data": data})
+                return _dump({"type": "observation", "data": data})
             case StateIs():
-                return orjson.dumps({"type": "state", "data": reply.state})
+                return _dump({"type": "state", "data": reply.state})
             case JsonRpcReply():
-                return orjson.dumps({"type": "mcp", "data": reply.payload})
+                return _dump({"type": "mcp", "data": reply.payload})
             case Fault():
                 data = {"message": reply.message, "code": reply.code, **reply.details}
-                return orjson.dumps({"type": "error", "data": data}, default=repr)
+                return _dump({"type": "error", "data": data}, otherwise=repr)
 
     def decode_reply(self, frame: str | bytes) -> tuple[int | None, Reply]:
         """Read a server's frame.
@@ -122,9 +130,10 @@ class Dialect1:
             raise PeerError(f"the server sent something that is not JSON ({error}): {_excerpt(frame)}") from error
         if not isinstance(message, dict) or not isinstance(message.get("data"), dict):
             raise PeerError(f"the server sent a frame without a data object: {_excerpt(frame)}")
-        read = _REPLIES.get(message.get("type"))
+        kind = message.get("type")
+        read = _REPLIES.get(kind) if isinstance(kind, str) else None
         if read is None:
-            raise PeerError(f"the server sent a reply of unknown type {message.get('type')!r}")
+            raise PeerError(f"the server sent a reply of unknown type {_shown(kind)!r}")
         return None, read(message["data"])
 
 
@@ -140,7 +149,7 @@ def _read_request(frame: str | bytes) -> Request | Fault:
     kind = message.get("type", "")
     known = _FIELDS.get(kind) if isinstance(kind, str) else None
     if known is None:
-        return Fault("UNKNOWN_TYPE", f"Unknown message type: {kind if isinstance(kind, str) else repr(kind)}")
+        return Fault("UNKNOWN_TYPE", f"Unknown message type: {_shown(kind)}")
     return _check_fields(message, kind, known) or _BUILD[kind](message)
 
 
@@ -148,15 +157,20 @@ def _check_fields(message: Mapping[str, Json], kind: str, known: frozenset[str])
     for key in message:
         if key not in known:
             return _invalid("extra_forbidden", (key,), "Extra inputs are not permitted")
-    if "data" not in message:
-        return _invalid("missing", ("data",), "Field required") if kind in _PAYLOAD_REQUIRED else None
+    if kind in _PAYLOAD_REQUIRED and "data" not in message:
+        return _invalid("missing", ("data",), "Field required")
     for key in ("data", "options"):
         if key in message and not isinstance(message[key], dict):
             return _invalid("dict_type", (key,), "Input should be a valid dictionary")
     limit = message.get("timeout_s")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0):
+    if limit is not None and not _is_duration(limit):
         return _invalid("greater_than", ("timeout_s",), "Input should be a number of seconds greater than 0")
     return None
+
+
+def _is_duration(value: Json) -> bool:
+    """Tell whether `value` counts seconds: not NaN, not infinite, and no integer too large for a float."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= sys.float_info.max
 
 
 _BUILD: dict[str, Callable[[Mapping[str, Json]], Request]] = {
@@ -183,10 +197,11 @@ def _read_observed(data: dict[str, Json]) -> Reply:
 
 def _read_fault(data: dict[str, Json]) -> Reply:
     details = {key: value for key, value in data.items() if key not in ("message", "code")}
-    return Fault(str(data.get("code", "INTERNAL_ERROR")), str(data.get("message", "unspecified error")), details)
+    code, message = data.get("code", "INTERNAL_ERROR"), data.get("message", "unspecified error")
+    return Fault(str(_shown(code)), str(_shown(message)), details)
 
 
-_REPLIES: dict[Any, Callable[[dict[str, Json]], Reply]] = {
+_REPLIES: dict[str, Callable[[dict[str, Json]], Reply]] = {
     "observation": _read_observed,
     "state": StateIs,
     "mcp": JsonRpcReply,
@@ -200,13 +215,39 @@ def _invalid(kind: str, loc: tuple[str, ...], sentence: str) -> Fault:
 
 def _dump_request(message: Mapping[str, Json]) -> bytes:
     try:
-        return orjson.dumps(message)
-    except TypeError:
-        pass  # an integer past 64 bits, a lone surrogate, or not JSON at all: the JSON module knows which
-    try:
-        return json.dumps(message, separators=(",", ":")).encode()
-    except (TypeError, ValueError) as error:
+        frame = _dump(message)
+        # orjson writes null for NaN and the infinities, and the peer would never know; existing clients send them.
+        return _dump_by_module(message) if b"null" in frame and _has_nonfinite(message) else frame
+    except (TypeError, ValueError, RecursionError) as error:
         raise LocalError(f"this request cannot be sent as JSON: {error}") from error
+
+
+def _dump(message: Mapping[str, Json], otherwise: Callable[[Any], Json] | None = None) -> bytes:
+    try:
+        return orjson.dumps(message, default=otherwise)
+    except TypeError:  # an integer past 64 bits, a lone surrogate, or not JSON at all: the JSON module knows which
+        return _dump_by_module(message, otherwise)
+
+
+def _dump_by_module(message: Mapping[str, Json], otherwise: Callable[[Any], Json] | None = None) -> bytes:
+    def plain(value: Any) -> Json:
+        """Give a value that only orjson knows, such as a fragment, the form the JSON module knows."""
+        return load_json(orjson.dumps(value, default=otherwise))
+
+    return json.dumps(message, separators=(",", ":"), default=plain).encode()
+
+
+def _has_nonfinite(value: Json) -> bool:
+    if isinstance(value, Mapping):
+        return any(_has_nonfinite(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(_has_nonfinite(item) for item in value)
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _shown(value: Json) -> Json:
+    """Name what stands where a word should; a list or object by its class, as it may be too deep for `str`."""
+    return type(value).__name__ if isinstance(value, list | dict) else value
 
 
 def _excerpt(frame: str | bytes) -> str:

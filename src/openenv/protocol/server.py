@@ -13,10 +13,12 @@ from openenv.protocol.client import fits
 from openenv.protocol.codec import Codec, Incoming
 from openenv.protocol.messages import Fault, Reply, Request
 
-__all__ = ["MAX_BACKLOG", "ServerCall", "ServerSession"]
+__all__ = ["MAX_BACKLOG", "MAX_BACKLOG_BYTES", "ServerCall", "ServerSession"]
 
 MAX_BACKLOG = 64
 """Requests a client may send ahead of their replies. Clients of dialect 1 send none; this many is a confused peer."""
+MAX_BACKLOG_BYTES = 32 * 1024 * 1024
+"""Bytes of them. One frame more than a server takes at once is a peer that would fill its memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +35,8 @@ class ServerSession:
     def __init__(self, codec: Codec, *, max_backlog: int = MAX_BACKLOG) -> None:
         self._codec = codec
         self._max_backlog = max_backlog
-        self._backlog: deque[Incoming] = deque()
+        self._backlog: deque[tuple[Incoming, int]] = deque()
+        self._backlog_bytes = 0
         self._serving: ServerCall | None = None
 
     def receive(self, frame: str | bytes) -> None:
@@ -44,13 +47,17 @@ class ServerSession:
         """
         if len(self._backlog) >= self._max_backlog:
             raise PeerError(f"more than {self._max_backlog} requests were sent ahead of their replies")
-        self._backlog.append(self._codec.decode_request(frame))
+        if self._backlog_bytes + len(frame) > MAX_BACKLOG_BYTES and self._backlog:
+            raise PeerError(f"more than {MAX_BACKLOG_BYTES} bytes of requests were sent ahead of their replies")
+        self._backlog.append((self._codec.decode_request(frame), len(frame)))
+        self._backlog_bytes += len(frame)
 
     def next_call(self) -> ServerCall | None:
         """Hand out the next request to serve; None while one is being served or none waits."""
         if self._serving is not None or not self._backlog:
             return None
-        incoming = self._backlog.popleft()
+        incoming, size = self._backlog.popleft()
+        self._backlog_bytes -= size
         self._serving = ServerCall(incoming.call_id, incoming.request)
         return self._serving
 

@@ -6,9 +6,11 @@ allowed one; and a body must say that it is JSON, which a plain form cannot. Beh
 other addresses, only the Origin rule holds. `/health` is exempt from all of it.
 """
 
+import asyncio
 import enum
 import hmac
 import ipaddress
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import orjson
@@ -24,6 +26,7 @@ __all__ = ["AccessControl", "Scope", "check", "host_name", "scope_of"]
 
 _SCOPE_KEY = "openenv.scope"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_LINGER_S = 1.0
 
 
 class Scope(enum.Enum):
@@ -44,7 +47,7 @@ class AccessControl:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Check one request or handshake."""
-        if scope["type"] in ("http", "websocket") and scope["path"] != "/health":
+        if scope["type"] in ("http", "websocket") and _path(scope) != "/health":
             headers = Headers(scope=scope)
             try:
                 scope[_SCOPE_KEY] = check(scope, headers, self._config)
@@ -72,10 +75,10 @@ def check(scope: AsgiScope, headers: Headers, config: ServerConfig) -> Scope:
     if _is_loopback(server[0]) and not _is_loopback(host_name(host)) and not _allowed(host, config.allowed_hosts):
         raise _refusal(f"Host {host!r} is not this machine; allow it with OPENENV_ALLOWED_HOSTS or --allow-host.")
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower() and not _allowed_origin(origin, config):
+    if origin is not None and not _is_own(origin, host) and not _allowed_origin(origin, config):
         raise _refusal(f"Origin {origin!r} may not call this server; allow it with OPENENV_ALLOWED_ORIGINS.")
     if scope["type"] == "http" and scope["method"] in _WITH_BODY and _has_body(headers):
-        _check_json(headers, is_rpc=scope["path"] == "/mcp" and origin is None)
+        _check_json(headers, is_rpc=_path(scope) == "/mcp" and origin is None)
     return _authorise(headers.get("authorization", ""), config)
 
 
@@ -87,11 +90,17 @@ def host_name(host: str) -> str:
         return ""
 
 
+def _path(scope: AsgiScope) -> str:
+    """The path as our routes see it, without the prefix under which a proxy or another app shows us."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
 def _authorise(authorization: str, config: ServerConfig) -> Scope:
     if config.token is None and config.agent_token is None:
         return Scope.ORCHESTRATOR
     kind, _, given = authorization.partition(" ")
-    secret = given.strip().encode() if kind.lower() == "bearer" else b""
+    secret = given.strip().encode("latin-1") if kind.lower() == "bearer" else b""  # the bytes that were sent
     for token, scope in ((config.token, Scope.ORCHESTRATOR), (config.agent_token, Scope.AGENT)):
         if token is not None and hmac.compare_digest(secret, token.encode()):
             return scope
@@ -103,8 +112,17 @@ def _is_loopback(address: str) -> bool:
     if address == "localhost" or address.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(address).is_loopback
+        ip = ipaddress.ip_address(address)
     except ValueError:
+        return False
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None  # how a server on `::` sees IPv4
+    return (mapped or ip).is_loopback
+
+
+def _is_own(origin: str, host: str) -> bool:
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:  # unbalanced brackets
         return False
 
 
@@ -144,3 +162,13 @@ async def _refuse(kind: str, error: RemoteFault, receive: Receive, send: Send) -
         await receive()  # the handshake's own event comes first
     await send({"type": f"{prefix}.start", "status": status, "headers": headers})
     await send({"type": f"{prefix}.body", "body": body})
+    if kind == "websocket":
+        await _disconnected(receive)
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Wait until a refused handshake's connection is gone; uvicorn logs an error if we return before that."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_S):
+            for _ in ("answered", "closed"):
+                await receive()

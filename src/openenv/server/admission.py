@@ -42,9 +42,19 @@ class Admission:
         self._admit()
 
     @property
+    def knows_limit(self) -> bool:
+        """Whether the limit is known yet."""
+        return self._limit is not None
+
+    @property
     def taken(self) -> int:
         """Sessions that are open, opening, or not quite gone."""
         return self._slots.taken
+
+    @property
+    def taken_here(self) -> int:
+        """Those of this process alone."""
+        return self._slots.own
 
     def share(self, slots: Slots) -> None:
         """Count together with other worker processes; called before anybody enters."""
@@ -53,7 +63,17 @@ class Admission:
     @property
     def is_full(self) -> bool:
         """Whether a newcomer would have to wait."""
-        return bool(self._waiting) or self.taken >= self.limit
+        return self.has_queue or self.taken >= self.limit
+
+    @property
+    def has_queue(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._waiting)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody is admitted any more."""
+        return self._closed
 
     async def enter(self) -> None:
         """Take a place, waiting for one if need be; whoever enters must `leave`.

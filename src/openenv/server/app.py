@@ -1,5 +1,6 @@
 """`create_app`: wires an environment to its routes. Decides nothing else."""
 
+import dataclasses
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -53,7 +54,10 @@ def create_app(
     """
     if max_concurrent_envs is not None and max_concurrent_envs < 1:
         raise ConfigurationError(f"max_concurrent_envs={max_concurrent_envs}: must be 1 or more")
-    config = config or ServerConfig.from_environ(os.environ, max_sessions=max_concurrent_envs)
+    if config is None:
+        config = ServerConfig.from_environ(os.environ, max_sessions=max_concurrent_envs)
+    elif config.max_sessions is None:
+        config = dataclasses.replace(config, max_sessions=max_concurrent_envs)
     source = EnvironmentSource(env)
     table = SessionTable(source, action_cls, config)
 

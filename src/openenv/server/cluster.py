@@ -14,7 +14,6 @@ import signal
 import socket
 import tempfile
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -32,8 +31,6 @@ __all__ = ["Cluster"]
 
 logger = logging.getLogger(__name__)
 
-_RESTART_S = 1.0
-"""A worker that lived shorter than this died while starting, and would do so again."""
 _STOP_S = 30.0
 
 
@@ -48,8 +45,19 @@ class _Worker:
     settings: dict[str, Any]
 
     @property
+    def up(self) -> Path:
+        """The file that is there once the worker serves."""
+        return self.folder / f"worker-{self.index}.up"
+
+    @property
     def peers(self) -> list[Path]:
+        """The socket files of all workers, by number."""
         return [self.folder / f"worker-{index}.sock" for index in range(self.workers)]
+
+    @property
+    def file(self) -> Path:
+        """Its own."""
+        return self.peers[self.index]
 
 
 class Cluster:
@@ -64,7 +72,7 @@ class Cluster:
 
     def __init__(self, app: str, *, workers: int, listener: socket.socket, settings: dict[str, Any]) -> None:
         self._app = app
-        self._workers = workers
+        self._count = workers
         self._listener = listener
         self._settings = settings
         self._stopping = False
@@ -78,35 +86,45 @@ class Cluster:
         folder = Path(tempfile.mkdtemp(prefix="openenv-"))
         previous = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            SharedSlots.create(folder / "slots", self._workers)
-            self._supervise(folder)
+            SharedSlots.create(folder / "slots", self._count)
+            self._supervise([_Worker(self._app, i, self._count, folder, self._settings) for i in range(self._count)])
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _supervise(self, folder: Path) -> None:
-        processes = {index: self._start(folder, index) for index in range(self._workers)}
-        born = dict.fromkeys(processes, time.monotonic())
+    def _supervise(self, workers: list[_Worker]) -> None:
+        processes: list[SpawnProcess] = []
         try:
+            # All files listen before anybody serves, so that what is handed over meanwhile waits instead of failing.
+            for worker, own in [(worker, listen_on_file(worker.file)) for worker in workers]:
+                processes.append(self._start(worker, own))
             while not self._stopping:
-                multiprocessing.connection.wait([p.sentinel for p in processes.values()], timeout=0.2)
-                for index, process in processes.items():
-                    if process.is_alive() or self._stopping:
-                        continue
-                    if time.monotonic() - born[index] < _RESTART_S:
-                        raise ConfigurationError(f"worker {index} died while it started; its output says why")
-                    logger.error("worker %d died (exit code %s) and is replaced", index, process.exitcode)
-                    processes[index], born[index] = self._start(folder, index), time.monotonic()
+                multiprocessing.connection.wait([process.sentinel for process in processes], timeout=0.2)
+                for index, process in enumerate(processes):
+                    if not process.is_alive() and not self._stopping:
+                        processes[index] = self._replace(workers[index], process)
         finally:
-            _stop_all(list(processes.values()))
+            self._listener.close()  # so that callers are refused once the last worker has stopped listening
+            _stop_all(processes)
 
-    def _start(self, folder: Path, index: int) -> SpawnProcess:
-        worker = _Worker(self._app, index, self._workers, folder, self._settings)
+    def _replace(self, worker: _Worker, process: SpawnProcess) -> SpawnProcess:
+        if not worker.up.exists():
+            raise ConfigurationError(f"worker {worker.index} died while it started; its output says why")
+        worker.up.unlink()
+        logger.error("worker %d died (exit code %s) and is replaced", worker.index, process.exitcode)
+        return self._start(worker, listen_on_file(worker.file))
+
+    def _start(self, worker: _Worker, own: socket.socket) -> SpawnProcess:
         process = multiprocessing.get_context("spawn").Process(
-            target=_work, args=(worker, self._listener), name=f"openenv-worker-{index}", daemon=False
+            target=_work, args=(worker, self._listener, own), name=f"openenv-worker-{worker.index}", daemon=False
         )
-        process.start()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the worker inherits this, see `_work`
+        try:
+            with own:  # the worker has it once it is started, and while it lives
+                process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return process
 
     def _stop(self, *_: object) -> None:
@@ -124,9 +142,23 @@ def _stop_all(processes: list[SpawnProcess]) -> None:
             process.join()
 
 
-def _work(worker: _Worker, listener: socket.socket) -> None:
+class _WorkerServer(DrainingServer):
+    """Says when it serves."""
+
+    def __init__(self, config: uvicorn.Config, up: Path) -> None:
+        super().__init__(config)
+        self._up = up
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._up.touch()
+
+
+def _work(worker: _Worker, listener: socket.socket, own: socket.socket) -> None:
     """Be one worker: the body of its process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent passes on what it means
+    # Ctrl-C reaches the whole group. One that comes while we start is the parent's, who passes on what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     app = import_from_string(worker.app)
     table = table_of(app)
     if table is None:
@@ -135,13 +167,11 @@ def _work(worker: _Worker, listener: socket.socket) -> None:
     table.share(slots, session_prefix(worker.index))
     max_body_bytes = table.config.max_body_bytes
     app = Forwarder(app, index=worker.index, peers=worker.peers, max_body_bytes=max_body_bytes)
-    own = _listen_on_file(worker.peers[worker.index])
-    server = DrainingServer(uvicorn.Config(app, **worker.settings))
-    with suppress(KeyboardInterrupt):
-        server.run(sockets=[listener, own])
+    server = _WorkerServer(uvicorn.Config(app, **worker.settings), worker.up)
+    server.run(sockets=[listener, own])
 
 
-def _listen_on_file(path: Path) -> socket.socket:
+def listen_on_file(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)  # a predecessor's
     own = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     own.bind(str(path))

@@ -74,6 +74,8 @@ def session_limit(spec: EnvironmentSpec, requested: int | None) -> int:
     """
     if requested is None:
         return DEFAULT_MAX_SESSIONS if spec.is_concurrent else 1
+    if requested < 1:
+        raise ConfigurationError(f"{requested} concurrent sessions were asked for; ask for 1 or more")
     if requested > 1 and not spec.is_concurrent:
         raise ConfigurationError(
             f"{requested} concurrent sessions were asked for, but {spec.name} does not set "

@@ -14,11 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Forwarder", "owner_of", "session_prefix"]
 
-_BOUND = frozenset({"/reset", "/step", "/state", "/session"})
+_BOUND = frozenset({("POST", "/reset"), ("POST", "/step"), ("GET", "/state"), ("DELETE", "/session")})
 _CLIENT = "x-openenv-client"
 _SERVER = "x-openenv-server"
 _NEW = "new"
 _HOP = frozenset({b"connection", b"date", b"server"})
+_FRAMING = frozenset({b"connection", b"content-length", b"expect", b"keep-alive", b"transfer-encoding", b"upgrade"})
 _MAX_HEAD = 65536
 _DIED = (
     410,
@@ -36,8 +37,7 @@ def owner_of(session_id: str | None, client: str, workers: int) -> int | None:
     """Tell which worker a request belongs to; None for any."""
     if session_id is None:
         return zlib.crc32(client.encode()) % workers
-    number, dash, _ = session_id.partition("-")
-    return int(number) if dash and number.isdecimal() and int(number) < workers else None
+    return next((index for index in range(workers) if session_id.startswith(session_prefix(index))), None)
 
 
 class Forwarder:
@@ -47,40 +47,37 @@ class Forwarder:
         app: The app.
         index: Which worker this is.
         peers: The socket files of all workers, by number.
-        max_body_bytes: Largest body handed over; the owner refuses larger ones itself.
+        max_body_bytes: Largest body handed over whole; the owner sees that a larger one is, and refuses it.
     """
 
     def __init__(self, app: ASGIApp, *, index: int, peers: Sequence[Path], max_body_bytes: int) -> None:
-        self._app = app
+        self.app = app  # by this name, what is below a middleware can be found
         self._index = index
         self._peers = peers
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request here, or hand it to its owner."""
-        if scope["type"] != "http" or scope["path"] not in _BOUND:
-            await self._app(scope, receive, send)
+        if scope["type"] != "http" or (scope["method"], scope["path"]) not in _BOUND:
+            await self.app(scope, receive, send)
             return
         if scope["server"][0] == str(self._peers[self._index]):
-            await self._app(_restored(scope), receive, send)
+            await self.app(_restored(scope), receive, send)
             return
         client = scope["client"][0] if scope["client"] else ""
         owner = owner_of(Headers(scope=scope).get("x-session-id"), client, len(self._peers))
         if owner is None or owner == self._index:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         else:
             await self._hand_over(owner, scope, receive, send)
 
     async def _hand_over(self, owner: int, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _whole_body(receive, self._max_body_bytes)
+        # One byte past the limit tells the owner enough, and leaves none unread on its socket when it refuses.
+        body = await _body(receive, self._max_body_bytes + 1)
         try:
             answer = await _exchange(self._peers[owner], _request(scope, body))
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
-            message = (
-                b'{"detail":"The worker that held this session has died; reset to begin another.",'
-                b'"code":"SESSION_ENDED"}'
-            )
-            answer = 410, [(b"content-type", b"application/json")], message
+            answer = _DIED
         status, headers, content = answer
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
@@ -94,18 +91,18 @@ def _restored(scope: Scope) -> Scope:
     return {**scope, "headers": headers.raw, "client": (client, 0), "server": (server, None)}
 
 
-async def _whole_body(receive: Receive, limit: int) -> bytes:
+async def _body(receive: Receive, at_most: int) -> bytes:
     body = bytearray()
     while True:
         message: Message = await receive()
         body += message.get("body", b"")
-        if not message.get("more_body", False) or len(body) > limit:
-            return bytes(body)
+        if not message.get("more_body", False) or len(body) >= at_most:
+            return bytes(body[:at_most])
 
 
 def _request(scope: Scope, body: bytes) -> bytes:
     """Write the request anew. Nothing of the caller's may pass for ours, nor for the framing."""
-    dropped = {b"connection", b"content-length", b"transfer-encoding", _CLIENT.encode(), _SERVER.encode()}
+    dropped = _FRAMING | {_CLIENT.encode(), _SERVER.encode()}
     lines = [b"%s %s HTTP/1.1" % (scope["method"].encode(), scope["raw_path"] or scope["path"].encode())]
     lines += [b"%s: %s" % (name, value) for name, value in scope["headers"] if name not in dropped]
     lines.append(b"%s: %s" % (_CLIENT.encode(), scope["client"][0].encode() if scope["client"] else b""))
@@ -121,7 +118,7 @@ async def _exchange(path: Path, request: bytes) -> tuple[int, list[tuple[bytes, 
         writer.write(request)
         await writer.drain()
         head = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
-        status = int(head[0].split(b" ", 2)[1])
+        status = int(head[0].partition(b" ")[2][:3])
         split = (line.partition(b":") for line in head[1:] if line)
         headers = {name.lower(): value.strip() for name, _, value in split}
         content = await reader.readexactly(int(headers.get(b"content-length", b"0")))

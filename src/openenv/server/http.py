@@ -7,6 +7,7 @@ enough for `curl` and the first to go when room is needed.
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from openenv.errors import BadAction, BadRequest, Refused, RemoteFault
+from openenv.errors import AtCapacity, BadAction, BadRequest, Refused, RemoteFault
 from openenv.protocol import Fault, GetState, Observed, Reply, Reset, StateIs, Step, rule_of
 from openenv.protocol.dialect1 import load_json
 from openenv.server.access import Scope, scope_of
@@ -88,7 +89,7 @@ class _Http:
         step = Step(checked.action, checked.timeout_s, options)
         answer = await self._perform(await self._session(request), step, ("body", "action"))
         if checked.request_id is not None:
-            answer.headers["X-Request-Id"] = checked.request_id.encode("ascii", "replace").decode()
+            answer.headers["X-Request-Id"] = "".join(c if " " <= c <= "~" else "?" for c in checked.request_id)
         return answer
 
     async def state(self, request: Request) -> Response:
@@ -109,10 +110,23 @@ class _Http:
         given = request.headers.get(SESSION_HEADER)
         if given is None:
             return await self._table.anonymous(_address(request))
-        return await self._table.open() if given == _NEW else self._table.find(given)
+        return await self._open(request) if given == _NEW else self._table.find(given)
+
+    async def _open(self, request: Request) -> Session:
+        """Open a session of the caller's own, unless the caller goes away while it waits: nobody else knows its id."""
+        opening, leaving = asyncio.ensure_future(self._table.open()), asyncio.ensure_future(_departure(request))
+        try:
+            await asyncio.wait({opening, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            opening.cancel()  # without effect once it is done
+        if not opening.done():
+            raise AtCapacity("CAPACITY_REACHED", "The caller went away before there was room.")
+        return opening.result()
 
     async def _perform(self, session: Session, request: Reset | Step | GetState, loc: tuple[str, ...]) -> Response:
         reply = await session.perform(request)
+        self._table.make_room()
         if isinstance(reply, Fault) and rule_of(reply.code).ends_session:
             self._table.end(session, reply.message)
         answer = _answer(reply, loc)
@@ -181,6 +195,12 @@ def _orchestrator_only(request: Request) -> None:
         raise Refused("FORBIDDEN", "This token may step only; the rest is the orchestrator's.")
 
 
+async def _departure(request: Request) -> None:
+    """Return when the caller has closed its connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 def _address(request: Request) -> str:
     return request.client.host if request.client else ""
 
@@ -193,4 +213,8 @@ def _documented(body: str | None) -> dict[str, Any] | None:
 
 
 def _json(value: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")
+    try:
+        body = orjson.dumps(value)
+    except TypeError:  # a lone surrogate in what an environment said, from a file name say
+        body = json.dumps(value).encode()
+    return Response(body, status, media_type="application/json")

@@ -61,7 +61,7 @@ def run(
         "ws_per_message_deflate": False,
         "timeout_graceful_shutdown": _GRACEFUL_S,
     }
-    try:
+    with listener:
         if workers > 1:
             Cluster(app, workers=workers, listener=listener, settings=settings).run()
         elif reload:
@@ -69,10 +69,6 @@ def run(
             ChangeReload(config, target=DrainingServer(config).run, sockets=[listener]).run()
         else:
             DrainingServer(uvicorn.Config(app, **settings)).run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass  # uvicorn has stopped in good order and passes the signal on
-    finally:
-        listener.close()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -81,10 +77,12 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         ConfigurationError: It is taken, or not ours to take.
     """
+    if not 0 <= port <= 65535:
+        raise ConfigurationError(f"port {port} does not exist; choose one from 0 to 65535")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except socket.gaierror as error:
-        raise ConfigurationError(f"host {host!r} is not an address of this machine: {error.strerror}") from error
+    except (socket.gaierror, UnicodeError) as error:  # the latter for a name that DNS could not hold
+        raise ConfigurationError(f"host {host!r} is not an address of this machine: nobody knows that name") from error
     listener = socket.socket(family, kind, protocol)
     try:
         if os.name == "posix":
@@ -108,6 +106,10 @@ def import_app(target: str) -> Any:
         return import_from_string(target)
     except ImportFromStringError as error:
         raise ConfigurationError(f"the app {target!r} is not there: {error}") from error
+    except ModuleNotFoundError as error:
+        if error.name and target.startswith(f"{error.name}."):  # a package on the way to it
+            raise ConfigurationError(f"the app {target!r} is not there: {error}") from error
+        raise
 
 
 def url_of(host: str, listener: socket.socket) -> str:

@@ -59,6 +59,11 @@ class Runner:
         """Run `call` and wait for it."""
         return call() if self._worker is None else await self._worker.submit(call)
 
+    def share(self) -> WorkerThread | None:
+        """Give the thread to other sessions as well; whoever takes it stops it."""
+        self._is_shared = True
+        return self._worker
+
     def stop(self) -> None:
         """Let the thread end after what is queued."""
         if self._worker is not None and not self._is_shared:
@@ -132,9 +137,11 @@ class Session:
             finally:
                 self.last_used = asyncio.get_running_loop().time()
 
-    async def metadata(self) -> EnvironmentMetadata:
-        """Ask the environment to describe itself."""
+    async def metadata(self) -> EnvironmentMetadata | None:
+        """Ask the environment to describe itself; None once the session has ended."""
         async with self._turn:
+            if self._state is not SessionState.OPEN:
+                return None
             return await self._runner.run(self._adapter.metadata)
 
     def lose(self, reason: str) -> None:

@@ -4,15 +4,16 @@ import asyncio
 import logging
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable
 
 from pydantic import BaseModel
 
 from openenv.env import EnvironmentAdapter, EnvironmentMetadata, EnvironmentSource, EnvironmentSpec
 from openenv.env.interface import describe
-from openenv.errors import UnknownSession
+from openenv.errors import ConfigurationError, FactoryFailed, UnknownSession
 from openenv.server.admission import Admission
 from openenv.server.config import ServerConfig, session_limit
-from openenv.server.session import Runner, Session
+from openenv.server.session import Runner, Session, SessionState
 from openenv.server.slots import Slots
 from openenv.server.workers import WorkerThread
 
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 _REMEMBERED = 4096
 """Ended sessions whose reason is kept, so that a late caller learns why."""
-_RETIRE_S = 10.0
+_RETIRE_S = 1.0
 """Idle seconds after which the helper thread of an async environment ends."""
 
 
@@ -50,6 +51,7 @@ class SessionTable:
         self._ending: set[asyncio.Task[None]] = set()
         self._shared_worker: WorkerThread | None = None
         self._reaper: asyncio.TimerHandle | None = None
+        self._describing = asyncio.Lock()
         self._metadata: EnvironmentMetadata | None = None
 
     @property
@@ -128,6 +130,11 @@ class SessionTable:
             opening.add_done_callback(lambda _: self._opening.pop(owner))
         return await asyncio.shield(opening)
 
+    def make_room(self) -> None:
+        """Let an idle anonymous session give way if anybody waits; called when one may have become idle."""
+        if self._admission.has_queue:
+            self._evict_one()
+
     def forget(self, owner: str) -> None:
         """Let a client address begin anew."""
         self._ended.pop(owner, None)
@@ -148,13 +155,14 @@ class SessionTable:
 
     async def metadata(self) -> EnvironmentMetadata:
         """Describe the environment, building one within the limits if its class describes itself; asked once."""
-        if self._metadata is None:
-            spec = self._source.spec
-            if spec is not None and not spec.describes_itself:
-                self._metadata = describe(spec.environment_class)
-            else:
-                self._metadata = await self._ask_metadata()
-        return self._metadata
+        async with self._describing:
+            if self._metadata is None:
+                spec = self._source.spec
+                if spec is not None and not spec.describes_itself:
+                    self._metadata = describe(spec.environment_class)
+                else:
+                    self._metadata = await self._ask_metadata()
+            return self._metadata
 
     def refuse_newcomers(self) -> None:
         """Open no further session: the server is stopping."""
@@ -162,12 +170,8 @@ class SessionTable:
 
     async def drain(self) -> None:
         """Wait until no call is under way, at most `drain_s` seconds."""
-        deadline = asyncio.get_running_loop().time() + self.config.drain_s
-        while any(session.is_busy for session in self._sessions.values()):
-            if asyncio.get_running_loop().time() >= deadline:
-                logger.warning("stopping although calls are under way: drain_s=%g is over", self.config.drain_s)
-                return
-            await asyncio.sleep(0.01)
+        if not await _comes_true(lambda: not self._is_busy(), self.config.drain_s):
+            logger.warning("stopping although calls are under way: drain_s=%g is over", self.config.drain_s)
 
     async def close(self) -> None:
         """End every session, waiting at most `drain_s` seconds for environments to close."""
@@ -176,22 +180,29 @@ class SessionTable:
             self._reaper.cancel()
         for session in list(self._sessions.values()):
             self.end(session, "the server stopped")
-        if self._ending:
-            _, late = await asyncio.wait(set(self._ending), timeout=max(self.config.drain_s, 0.1))
-            if late:
-                logger.warning("%d environments had not closed when the server stopped", len(late))
+        if not await _comes_true(lambda: not self._admission.taken_here, max(self.config.drain_s, 0.1)):
+            late = self._admission.taken_here
+            logger.warning("%d environments had not closed when the server stopped", late)
         if self._shared_worker is not None:
             self._shared_worker.stop()
 
+    def _is_busy(self) -> bool:
+        return any(session.is_busy for session in self._sessions.values())
+
     async def _ask_metadata(self) -> EnvironmentMetadata:
-        session = next(iter(self._sessions.values()), None)
-        if session is not None:
-            return await session.metadata()
-        session = await self.open()
-        try:
-            return await session.metadata()
-        finally:
-            self.end(session, "it was opened to describe the environment")
+        described = None
+        while described is None:  # a session may end while we wait for our turn with it
+            usable = [session for session in self._sessions.values() if session.state is SessionState.OPEN]
+            session = min(usable, key=lambda session: session.is_busy, default=None)
+            if session is not None and (self._admission.is_full or not session.is_busy):
+                described = await session.metadata()
+                continue
+            session = await self.open()
+            try:
+                described = await session.metadata()
+            finally:
+                self.end(session, "it was opened to describe the environment")
+        return described
 
     async def _open(self, owner: str | None, attached: bool) -> Session:
         try:
@@ -204,6 +215,8 @@ class SessionTable:
         if owner is not None:
             self._anonymous[owner] = session
             self._ended.pop(owner, None)
+        if self._admission.is_closed:
+            self.end(session, "the server stopped")
         self._schedule_reaper()
         return session
 
@@ -221,12 +234,25 @@ class SessionTable:
             raise
         learned = self._source.spec
         assert learned is not None  # build() has learned it
-        if spec is None:
-            self._admission.limit = _limit_of(self._source, learned, self.config)
         adapter = EnvironmentAdapter(environment, learned)
         name = f"{self._id_prefix}{uuid.uuid4()}"
         timeout_s = self.config.step_timeout_s
-        return Session(name, adapter, runner, self._action_class, step_timeout_s=timeout_s, owner=owner)
+        session = Session(name, adapter, runner, self._action_class, step_timeout_s=timeout_s, owner=owner)
+        if not self._admission.knows_limit:
+            await self._learn(learned, runner, session)
+        return session
+
+    async def _learn(self, spec: EnvironmentSpec, runner: Runner, session: Session) -> None:
+        """Decide what had to wait for the class that a bare factory builds."""
+        try:
+            self._admission.limit = _limit_of(self._source, spec, self.config)
+        except ConfigurationError as error:
+            logger.error("environment factory %r: %s", self._source.name, error)
+            await session.end("its class does not bear the limit")
+            details = {"factory_name": self._source.name, "exception": type(error).__name__, "cause": str(error)}
+            raise FactoryFailed("FACTORY_ERROR", str(error), details) from error
+        if spec.is_blocking and spec.is_single_threaded:
+            self._shared_worker = runner.share()
 
     def _runner_for(self, spec: EnvironmentSpec | None) -> Runner:
         if spec is not None and not spec.is_blocking:
@@ -274,6 +300,16 @@ class SessionTable:
         if reason is None:
             return UnknownSession("SESSION_NOT_FOUND", otherwise)
         return UnknownSession("SESSION_ENDED", f"This session has ended: {reason}. Reset to begin another.")
+
+
+async def _comes_true(condition: Callable[[], bool], within_s: float) -> bool:
+    """Wait for a condition, and tell whether it came true in time."""
+    deadline = asyncio.get_running_loop().time() + within_s
+    while not condition():
+        if asyncio.get_running_loop().time() >= deadline:
+            return False
+        await asyncio.sleep(0.01)
+    return True
 
 
 def _limit_of(source: EnvironmentSource, spec: EnvironmentSpec, config: ServerConfig) -> int:

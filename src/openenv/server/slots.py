@@ -8,7 +8,7 @@ from typing import Protocol
 
 __all__ = ["LocalSlots", "SharedSlots", "Slots"]
 
-_COUNT = struct.Struct("=i")
+_COUNT = struct.Struct("i")  # native, so that it is written in one piece: `give` and `taken` hold no lock
 
 
 class Slots(Protocol):

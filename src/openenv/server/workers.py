@@ -60,18 +60,24 @@ class WorkerThread:
             try:
                 job = self._jobs.get(timeout=self._retire_s)
             except queue.Empty:
-                with self._lock:
-                    if self._pending:
-                        continue
-                    self._running = False
+                if self._may_end():
                     return
+                continue
             if job is None:
-                with self._lock:
-                    self._running = False
+                if self._may_end():
+                    return
+                self._jobs.put(None)  # a call was submitted after the stop: that one first
+            elif not self._perform(*job) and self._may_end():
                 return
-            self._perform(*job)
 
-    def _perform(self, call: Callable[[], Any], future: asyncio.Future[Any], loop: asyncio.AbstractEventLoop) -> None:
+    def _may_end(self) -> bool:
+        """Tell whether the thread may end, as no call waits; the next one starts another thread then."""
+        with self._lock:
+            self._running = self._pending > 0
+            return not self._running
+
+    def _perform(self, call: Callable[[], Any], future: asyncio.Future[Any], loop: asyncio.AbstractEventLoop) -> bool:
+        """Run a call; tell whether its event loop is still there, since nobody would stop this thread otherwise."""
         result, error = None, None
         try:
             result = call()
@@ -81,8 +87,9 @@ class WorkerThread:
             self._pending -= 1
         try:
             loop.call_soon_threadsafe(_settle, future, result, error)
-        except RuntimeError:  # the loop closed while the call ran: nobody waits any more
-            return
+        except RuntimeError:  # it closed while the call ran
+            return False
+        return True
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

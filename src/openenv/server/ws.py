@@ -7,6 +7,7 @@ of environments that promise not to block are spared that, as nothing can happen
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -54,7 +55,7 @@ async def serve_socket(websocket: WebSocket, table: SessionTable, scope: Scope) 
         await connection.refuse(Fault.of(error))
     except PeerError as error:
         reason = str(error)
-        await websocket.close(_POLICY_VIOLATION, reason)
+        await connection.close(_POLICY_VIOLATION, reason)
     except WebSocketDisconnect:
         pass  # its session ends below
     finally:
@@ -81,12 +82,12 @@ class _Connection:
                 await self._receive()
                 continue
             if isinstance(call.request, Close) and self._scope is Scope.ORCHESTRATOR:
-                await self._websocket.close()
+                await self.close()
                 return
             reply = await self._answer(session, call)
             await self._send(self._wire.reply(call, reply))
             if isinstance(reply, Fault) and rule_of(reply.code).ends_session:
-                await self._websocket.close()
+                await self.close()
                 return
 
     async def listening(self, work: Coroutine[Any, Any, T]) -> T:
@@ -112,8 +113,14 @@ class _Connection:
 
     async def refuse(self, fault: Fault) -> None:
         """Say that there is no session, and close."""
-        await self._send(self._wire.refuse(fault))
-        await self._websocket.close()
+        with suppress(WebSocketDisconnect):
+            await self._send(self._wire.refuse(fault))
+        await self.close()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the socket, unless its client has."""
+        with suppress(WebSocketDisconnect):
+            await self._websocket.close(code, reason)
 
     async def _answer(self, session: Session, call: ServerCall) -> Reply:
         request = call.request

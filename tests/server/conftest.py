@@ -1,0 +1,39 @@
+"""What the server's tests share: a stage for their environments, and a check that nothing failed inside the server."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from tests.server.stage import Stage
+
+# "Exception in ASGI application", "Task exception was never retrieved", "internal error while serving"
+_INTERNAL = ("asyncio", "uvicorn.error", "openenv.server")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    yield stage
+    stage.release()
+
+
+@pytest.fixture(autouse=True)
+def no_internal_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Whatever a peer or an environment does, nothing of ours fails over it. Who provokes a failure clears `caplog`."""
+    uvicorn = logging.getLogger("uvicorn")  # its own configuration, once applied, keeps records from caplog
+    propagates, uvicorn.propagate = uvicorn.propagate, True
+    yield
+    uvicorn.propagate = propagates
+    failed = [
+        record.getMessage()
+        for record in caplog.get_records("call")
+        if record.levelno >= logging.ERROR and record.name.startswith(_INTERNAL)
+    ]
+    if failed:
+        pytest.fail(f"the server itself failed: {failed}", pytrace=False)

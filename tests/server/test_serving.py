@@ -1,0 +1,108 @@
+"""`openenv.server.serving`: a server that stops lets calls under way finish, and leaves the process alive."""
+
+import os
+import signal
+import socket
+import threading
+from functools import partial
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from openenv.server.run import bind, url_of
+from openenv.server.serving import DrainingServer, table_of
+from tests.server.peers import ask, closing, http, reply, ws
+from tests.server.stage import Stage, Staged, app_of
+from tests.support.command import expect_refusal
+from tests.support.echo import EchoEnvironment
+from tests.support.serving import serving
+
+
+def test_sessions_are_found_below_middleware() -> None:
+    app = app_of(EchoEnvironment)
+    assert table_of(GZipMiddleware(GZipMiddleware(app))) is app.state.openenv
+
+
+@pytest.mark.parametrize("app", [None, object(), FastAPI(), GZipMiddleware(FastAPI())])
+def test_app_of_others_has_no_sessions(app: Any) -> None:
+    assert table_of(app) is None
+
+
+class _Stopping:
+    """A server in a thread that can be told to stop."""
+
+    def __init__(self, app: Any) -> None:
+        self.listener = bind("127.0.0.1", 0)
+        self.url = url_of("127.0.0.1", self.listener)
+        config = uvicorn.Config(app, log_level="warning", log_config=None, ws="websockets-sansio")
+        self.server = DrainingServer(config)
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
+        self.thread.start()
+
+    def __enter__(self) -> "_Stopping":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.should_exit = True
+        self.thread.join(10)
+
+
+def test_call_under_way_is_answered_before_its_connection_closes(stage: Stage) -> None:
+    stage.held = {"step"}
+    with _Stopping(app_of(partial(Staged, stage))) as stopping, ws(stopping.url) as peer:
+        ask(peer, {"type": "reset"})
+        peer.send('{"type":"step","data":{"message":"Hi"}}')
+        stage.expect("step")
+        stopping.server.should_exit = True
+        expect_refusal(stopping.url)
+        stage.release()
+        assert reply(peer)["data"]["reward"] == 0.2
+        assert closing(peer) == 1012
+    stage.expect("close")
+
+
+def test_call_that_takes_too_long_is_not_waited_for(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.held = {"step"}
+    with _Stopping(app_of(partial(Staged, stage), drain_s=0.1)) as stopping, ws(stopping.url) as peer:
+        ask(peer, {"type": "reset"})
+        peer.send('{"type":"step","data":{"message":"Hi"}}')
+        stage.expect("step")
+        stopping.server.should_exit = True
+        assert closing(peer) == 1012
+        stage.release()
+    assert "stopping although calls are under way: drain_s=0.1 is over" in caplog.text
+
+
+def test_second_interrupt_ends_the_wait(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.held = {"step"}
+    with _Stopping(app_of(partial(Staged, stage), drain_s=60)) as stopping, ws(stopping.url) as peer:
+        ask(peer, {"type": "reset"})
+        peer.send('{"type":"step","data":{"message":"Hi"}}')
+        stage.expect("step")
+        stopping.server.handle_exit(signal.SIGINT, None)
+        expect_refusal(stopping.url)
+        stopping.server.handle_exit(signal.SIGINT, None)
+        assert closing(peer) == 1012
+        stage.release()
+    caplog.clear()  # uvicorn reports that it did not wait for the app's own shutdown either
+
+
+def test_app_of_others_is_stopped_as_uvicorn_would() -> None:
+    with serving(FastAPI(), log_config=None) as url, http(url) as client:
+        assert client.get("/").status_code == 404
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_the_server_and_not_the_process(number: signal.Signals) -> None:
+    class Killed(DrainingServer):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            os.kill(os.getpid(), number)
+
+    before = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
+    with bind("127.0.0.1", 0) as listener:
+        Killed(uvicorn.Config(app_of(EchoEnvironment), log_level="warning", log_config=None)).run(sockets=[listener])
+    assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == before

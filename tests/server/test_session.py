@@ -1,0 +1,267 @@
+"""`openenv.server.session`: one environment, one call at a time, each where its class wants it."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from openenv.env import EnvironmentAdapter
+from openenv.env.spec import spec_of
+from openenv.protocol import Fault, GetState, JsonRpc, JsonRpcReply, Observed, Reply, Reset, StateIs, Step
+from openenv.server.session import Runner, Session, SessionState
+from openenv.server.workers import WorkerThread
+from tests.server.stage import AsyncStaged, InlineStaged, Stage, Staged
+from tests.support.echo import EchoAction
+
+pytestmark = pytest.mark.anyio
+
+HI = Step({"message": "Hi"})
+
+
+class Opened:
+    """Opens sessions, and ends them with the test."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.sessions: list[Session] = []
+
+    def __call__(self, flavour: type[Staged], *, step_timeout_s: float | None = None) -> Session:
+        adapter = EnvironmentAdapter(flavour(self.stage), spec_of(flavour))
+        runner = Runner(WorkerThread("session") if flavour.BLOCKING else None)
+        self.sessions.append(Session("s1", adapter, runner, EchoAction, step_timeout_s=step_timeout_s))
+        return self.sessions[-1]
+
+
+@pytest.fixture
+async def opened(stage: Stage) -> AsyncIterator[Opened]:
+    opened = Opened(stage)
+    yield opened
+    stage.release()
+    for session in opened.sessions:
+        await session.end("the test is over")
+
+
+def code(reply: Reply) -> str:
+    assert isinstance(reply, Fault), reply
+    return reply.code
+
+
+async def entered(stage: Stage, method: str, times: int = 1) -> None:
+    await asyncio.to_thread(stage.expect, method, times)
+
+
+@pytest.mark.parametrize("flavour", [InlineStaged, Staged, AsyncStaged])
+async def test_each_request_has_its_kind_of_reply(opened: Opened, flavour: type[Staged]) -> None:
+    session = opened(flavour)
+    reset, hi, state, rpc = [await session.perform(r) for r in (Reset(), HI, GetState(), JsonRpc({"id": 3}))]
+    assert isinstance(reset, Observed)
+    assert isinstance(hi, Observed)
+    assert (hi.reward, hi.done, hi.truncated) == (0.2, False, False)
+    assert isinstance(state, StateIs)
+    assert isinstance(rpc, JsonRpcReply)
+    assert rpc.payload["id"] == 3
+
+
+@pytest.mark.parametrize(
+    ("flavour", "is_inline", "on_loop"),
+    [
+        (InlineStaged, True, {"reset", "step", "state", "close"}),
+        (AsyncStaged, False, {"reset", "step"}),
+        (Staged, False, set()),
+    ],
+)
+async def test_calls_run_where_the_class_says(
+    opened: Opened, stage: Stage, flavour: type[Staged], is_inline: bool, on_loop: set[str]
+) -> None:
+    session = opened(flavour)
+    stage.calls.clear()
+    for request in (Reset(), HI, GetState()):
+        await session.perform(request)
+    await session.end("over")
+    loop = threading.current_thread()
+    assert {name for name, thread in stage.calls if thread is loop} == on_loop
+    assert len(stage.threads() - {loop}) == (not is_inline)
+    assert session.is_inline is is_inline
+
+
+async def test_requests_wait_their_turn(opened: Opened, stage: Stage) -> None:
+    session = opened(Staged)
+    stage.held = {"step"}
+    calls = [asyncio.create_task(session.perform(request)) for request in (HI, GetState(), Step({"message": "abc"}))]
+    await entered(stage, "step")
+    assert session.is_busy
+    assert stage.count("state") == 0
+    stage.release()
+    await asyncio.gather(*calls)
+    assert [name for name, _ in stage.calls] == ["init", "step", "state", "step"]
+    assert not session.is_busy
+
+
+@pytest.mark.parametrize("flavour", [Staged, AsyncStaged])
+async def test_call_past_its_limit_loses_the_session(opened: Opened, stage: Stage, flavour: type[Staged]) -> None:
+    session = opened(flavour)
+    stage.held = {"step"}
+    late = await session.perform(Step({"message": "x"}, 0.02))
+    assert isinstance(late, Fault)
+    assert (late.code, late.details) == ("TIMED_OUT", {"timeout_s": 0.02})
+    assert session.state is SessionState.LOST
+    after = await session.perform(HI)
+    assert isinstance(after, Fault)
+    assert (after.code, "limit of 0.02 s" in after.message) == ("SESSION_ENDED", True)
+
+
+@pytest.mark.parametrize(("limit", "asked"), [(0.02, None), (0.02, 60.0), (60.0, 0.02)])
+async def test_the_lower_of_two_limits_holds(opened: Opened, stage: Stage, limit: float, asked: float | None) -> None:
+    session = opened(Staged, step_timeout_s=limit)
+    stage.held = {"reset"}
+    assert code(await session.perform(Reset({}, asked))) == "TIMED_OUT"
+
+
+async def test_state_is_limited_too(opened: Opened, stage: Stage) -> None:
+    session = opened(AsyncStaged, step_timeout_s=0.02)
+    stage.held = {"state"}
+    assert code(await session.perform(GetState())) == "TIMED_OUT"
+
+
+@pytest.mark.parametrize("limit", [None, 60.0])
+@pytest.mark.parametrize("flavour", [Staged, AsyncStaged])
+async def test_caller_that_goes_away_loses_the_session(
+    opened: Opened, stage: Stage, flavour: type[Staged], limit: float | None
+) -> None:
+    session = opened(flavour)
+    stage.held = {"step"}
+    call = asyncio.create_task(session.perform(Step({"message": "x"}, limit)))
+    await entered(stage, "step")
+    call.cancel()
+    await asyncio.wait({call})
+    assert call.cancelled()
+    assert session.state is SessionState.LOST
+    if flavour is AsyncStaged:
+        await entered(stage, "step cancelled")
+
+
+async def test_caller_that_goes_away_before_its_turn_loses_nothing(opened: Opened, stage: Stage) -> None:
+    session = opened(Staged)
+    stage.held = {"step"}
+    first, second = (asyncio.create_task(session.perform(HI)) for _ in range(2))
+    await entered(stage, "step")
+    second.cancel()
+    await asyncio.wait({second})
+    stage.release()
+    assert isinstance(await first, Observed)
+    assert session.state is SessionState.OPEN
+
+
+async def test_end_waits_for_the_thread_and_closes_once(opened: Opened, stage: Stage) -> None:
+    session = opened(Staged)
+    stage.held = {"step"}
+    await session.perform(Step({"message": "x"}, 0.02))
+    ending = [asyncio.create_task(session.end("over")) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert (stage.count("close"), ending[0].done()) == (0, False)
+    stage.release()
+    await asyncio.gather(*ending)
+    assert stage.count("close") == 1
+    assert session.state is SessionState.CLOSED
+
+
+async def test_coroutine_that_minds_no_cancelling_is_waited_for(opened: Opened, stage: Stage) -> None:
+    class Stubborn(AsyncStaged):
+        async def step(self, action: EchoAction, **options: Any) -> Any:  # type: ignore[override]
+            while not self.stage.gate.is_set():
+                with suppress(asyncio.CancelledError):
+                    await self.stage.enter_async("step")
+
+    stage.held = {"step"}
+    session = opened(Stubborn)
+    assert code(await session.perform(Step({"message": "x"}, 0.02))) == "TIMED_OUT"
+    ending = asyncio.create_task(session.end("over"))
+    await asyncio.wait({ending}, timeout=0.05)
+    assert stage.count("close") == 0
+    stage.release()
+    await ending
+    assert stage.count("close") == 1
+
+
+async def test_failure_of_a_call_that_was_cut_off_is_logged(
+    opened: Opened, stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Spiteful(AsyncStaged):
+        async def step(self, action: EchoAction, **options: Any) -> Any:  # type: ignore[override]
+            try:
+                await self.stage.enter_async("step")
+            except asyncio.CancelledError:
+                raise OSError("you should not have") from None
+
+    stage.held = {"step"}
+    session = opened(Spiteful)
+    await session.perform(Step({"message": "x"}, 0.02))
+    await session.end("over")
+    assert any("cut off" in record.getMessage() for record in caplog.records)
+
+
+async def test_environment_is_kept_when_it_is_not_ours_to_close(opened: Opened, stage: Stage) -> None:
+    await opened(Staged).end("over", keep_environment=True)
+    assert stage.count("close") == 0
+
+
+async def test_async_close_is_awaited(opened: Opened) -> None:
+    class Thorough(AsyncStaged):
+        async def close(self) -> None:  # type: ignore[override]
+            await asyncio.sleep(0)
+            self.stage.note("closed")
+
+    await opened(Thorough).end("over")
+    assert opened.stage.count("closed") == 1
+
+
+async def test_close_that_raises_ends_the_session_all_the_same(
+    opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Leaky(Staged):
+        def close(self) -> None:
+            raise SystemExit(1)
+
+    session = opened(Leaky)
+    await session.end("over")
+    assert session.state is SessionState.CLOSED
+    assert "Leaky.close failed" in caplog.text
+
+
+async def test_description_is_not_asked_of_a_session_that_has_ended(opened: Opened) -> None:
+    session = opened(Staged)
+    described = await session.metadata()
+    assert described is not None
+    assert described.name == "Staged"
+    await session.end("over")
+    assert await session.metadata() is None
+
+
+async def test_bug_of_ours_crosses_as_a_fixed_sentence(
+    opened: Opened, stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = opened(InlineStaged)
+    nonsense: Any = Step({"message": "x"}, timeout_s=1, options=7)  # type: ignore[arg-type]
+    reply = await session.perform(nonsense)
+    assert isinstance(reply, Fault)
+    assert (reply.code, reply.message) == (
+        "INTERNAL_ERROR",
+        "The server failed while serving this request; its log says why.",
+    )
+    assert [r.exc_info is not None for r in caplog.records if r.levelno == logging.ERROR] == [True]
+    caplog.clear()
+    assert isinstance(await session.perform(HI), Observed)
+
+
+async def test_shared_thread_outlives_the_session_that_brought_it(stage: Stage) -> None:
+    runner = Runner(WorkerThread("shared"))
+    shared = runner.share()
+    assert shared is not None
+    before = await runner.run(threading.current_thread)
+    runner.stop()
+    assert await Runner(shared, is_shared=True).run(threading.current_thread) is before
+    shared.stop()
