@@ -17,6 +17,7 @@ from openenv.protocol import (
     ServerSession,
     StateIs,
 )
+from openenv.protocol.server import MAX_BACKLOG_BYTES
 from tests.protocol.numbered import Numbered
 
 FAULT = Fault("EXECUTION_ERROR", "asked to")
