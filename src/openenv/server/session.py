@@ -179,7 +179,9 @@ class Session:
             case GetState():
                 return StateIs(orjson.Fragment(await self._limited(self._runner.run(adapter.state), None)))
             case JsonRpc():
-                return JsonRpcReply({"jsonrpc": "2.0", "id": request.payload.get("id"), "error": _NO_MCP})
+                call_id = request.payload.get("id")
+                known = call_id if isinstance(call_id, str | int) else None  # JSON-RPC has no other ids
+                return JsonRpcReply({"jsonrpc": "2.0", "id": known, "error": _NO_MCP})
 
     async def _observe(self, call: Callable[[], Any], is_async: bool, timeout_s: float | None) -> Observed:
         """Run a reset or step where it belongs, within its time limit."""

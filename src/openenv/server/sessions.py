@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel
 
-from openenv.env import EnvironmentAdapter, EnvironmentMetadata, EnvironmentSource, EnvironmentSpec
+from openenv.env import EnvironmentAdapter, EnvironmentMetadata, EnvironmentSource, EnvironmentSpec, spec_of
 from openenv.env.interface import describe
 from openenv.errors import ConfigurationError, FactoryFailed, UnknownSession
 from openenv.server.admission import Admission
@@ -232,8 +232,7 @@ class SessionTable:
         except BaseException:
             runner.stop()
             raise
-        learned = self._source.spec
-        assert learned is not None  # build() has learned it
+        learned = spec_of(type(environment))  # the source may have built one of another class since
         adapter = EnvironmentAdapter(environment, learned)
         name = f"{self._id_prefix}{uuid.uuid4()}"
         timeout_s = self.config.step_timeout_s
