@@ -13,6 +13,7 @@ demo: $(ready)  ## scaffold an environment, serve it and step it
 	$(python) scripts/demo.py
 
 test: check  ## check, then run every test
+	scripts/browser
 	$(python) -m pytest -n 2 --dist worksteal
 
 check: $(ready)  ## format, lint and types
@@ -21,6 +22,7 @@ check: $(ready)  ## format, lint and types
 	$(python) -m mypy
 
 coverage: $(ready)  ## run every test and say which lines none of them reached
+	scripts/browser
 	$(python) -m coverage run -m pytest -n 2 --dist worksteal
 	$(python) -m coverage combine --quiet
 	$(python) -m coverage report

@@ -1,7 +1,7 @@
 """`openenv.server.page`: the page at `/web`, as HTTP gives it and as a person uses it."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import pytest
@@ -23,7 +23,7 @@ class PaintAction(Action):
     width: float = 0.5
     wet: bool = True
     brush: Literal["flat", "round"] = "flat"
-    points: list[tuple[int, int]] = []
+    points: tuple[tuple[int, int], ...] = ()
 
 
 class Painter(EchoEnvironment):
@@ -39,7 +39,8 @@ class Painter(EchoEnvironment):
 
 @pytest.fixture(scope="module")
 def painter() -> Iterator[str]:
-    with serving(create_app(Painter, PaintAction, EchoObservation, config=ServerConfig(web=True))) as url:
+    app = create_app(Painter, PaintAction, EchoObservation, config=ServerConfig(web=True))
+    with serving(app, timeout_keep_alive=0) as url:  # a browser would hold its connections long after a test
         yield url
 
 
@@ -83,13 +84,20 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
         yield opened
 
 
+@contextmanager
+def _visit(browser: Tab, url: str, shown: str) -> Iterator[Tab]:
+    """Open the page, and wait until this is in it; leave it in the end."""
+    browser.open(f"{url}/web")
+    browser.wait(shown)
+    yield browser
+    browser.open("about:blank")
+
+
 @pytest.fixture
-def page(browser: Tab, painter: str) -> Tab:
+def page(browser: Tab, painter: str) -> Iterator[Tab]:
     """The page, just opened."""
-    browser.open(f"{painter}/web")
-    assert browser.wait("document.title") == "Painter"
-    browser.wait("document.querySelector('[name=points]')")
-    return browser
+    with _visit(browser, painter, "document.querySelector('[name=points]')") as page:
+        yield page
 
 
 def _press(page: Tab, button: str) -> str:
@@ -102,7 +110,10 @@ def _press(page: Tab, button: str) -> str:
 
 @pytest.mark.slow
 def test_person_resets_steps_and_sees_the_reward(page: Tab) -> None:
-    assert page.run("document.querySelector('#about').textContent") == "Gives back what it was told."
+    assert page.run("[document.title, document.querySelector('#about').textContent]") == [
+        "Painter",
+        "Gives back what it was told.",
+    ]
     assert _press(page, "reset").startswith("reset, reward 0\n")
     page.write("[name=message]", "Hello, World!")
     card = _press(page, "step")
@@ -152,24 +163,28 @@ def test_end_of_an_episode_and_a_missing_reward_are_shown(page: Tab) -> None:
 @pytest.mark.slow
 def test_page_that_is_only_looked_at_takes_no_place(browser: Tab) -> None:
     app = app_of(EchoEnvironment, web=True, max_sessions=1, queue_s=0.0)
-    with serving(app) as url, http(url) as client:
-        browser.open(f"{url}/web")
-        browser.wait("document.querySelector('[name=message]')")
+    with (
+        serving(app, timeout_keep_alive=0) as url,
+        http(url) as client,
+        _visit(browser, url, "document.querySelector('[name=message]')") as page,
+    ):
         assert app.state.openenv.active == 0
         client.post("/reset", json={}, headers={"X-Session-Id": "new"})
-        assert "CAPACITY_REACHED" in _press(browser, "reset")
-        browser.wait("document.querySelector('#status').textContent.startsWith('The session has ended')")
-        browser.open("about:blank")
+        assert "CAPACITY_REACHED" in _press(page, "reset")
+        page.wait("document.querySelector('#status').textContent.startsWith('The session has ended')")
 
 
 @pytest.mark.slow
 def test_page_says_why_it_cannot_show_the_environment(browser: Tab) -> None:
-    def fail() -> EchoEnvironment:
-        raise OSError("no model")
+    app = create_app(_no_environment, PaintAction, EchoObservation, config=ServerConfig(web=True))
+    with (
+        serving(app, timeout_keep_alive=0) as url,
+        _visit(browser, url, "!document.querySelector('#status').textContent.startsWith('Loading')") as page,
+    ):
+        status = page.run("document.querySelector('#status').textContent")
+    assert status.startswith("The environment cannot be shown: ")
+    assert "_no_environment" in status
 
-    app: Any = create_app(fail, PaintAction, EchoObservation, config=ServerConfig(web=True))
-    with serving(app) as url:
-        browser.open(f"{url}/web")
-        status = "document.querySelector('#status').textContent"
-        assert "no model" in browser.wait(f"{status}.startsWith('The environment cannot') && {status}")
-        browser.open("about:blank")
+
+def _no_environment() -> Any:
+    raise OSError("no model")

@@ -80,13 +80,15 @@ def _put(
     """Say the settings in the environment variables that the app reads, wherever it is started."""
     if max_sessions is not None:
         os.environ["OPENENV_MAX_SESSIONS"] = str(max_sessions)
-    elif from_manifest is not None:
-        os.environ.setdefault("OPENENV_MAX_SESSIONS", str(from_manifest))
+    elif from_manifest is not None and not os.environ.get("OPENENV_MAX_SESSIONS", "").strip():
+        os.environ["OPENENV_MAX_SESSIONS"] = str(from_manifest)
     if web is not None:
         os.environ["ENABLE_WEB_INTERFACE"] = str(web).lower()
     else:
         os.environ.setdefault("ENABLE_WEB_INTERFACE", "true")
     if token is not None:
+        if not token.strip():
+            raise ConfigurationError("--token is empty, which would let everybody in; give one, or `new`")
         if token == "new":
             token = secrets.token_urlsafe(24)
             output.note(f"token:   {token}")

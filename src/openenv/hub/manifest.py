@@ -50,8 +50,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise ConfigurationError(f"{path} cannot be read: {error}") from error
     try:
         given = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path} is not YAML: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a ValueError for a date that is none
+        raise ConfigurationError(f"{path} is not YAML: {_in_one_line(error)}") from error
     if not isinstance(given, dict):
         raise ConfigurationError(f"{path} must hold keys and values, such as `name: my_env`")
     return _checked(given, path)
@@ -62,12 +62,20 @@ def _checked(given: dict[Any, Any], path: Path) -> Manifest:
     values = {key: value for key, value in given.items() if key in known and value is not None}
     name = values.get("name")
     if not isinstance(name, str) or not name:
-        raise ConfigurationError(f"{path}: `name` is missing; write `name: my_env`")
+        said = "missing" if name is None else repr(name)
+        raise ConfigurationError(f"{path}: `name` is {said}; write `name: my_env`")
     app = values.get("app", Manifest.app)
     if not isinstance(app, str) or not all(app.partition(":")):
         raise ConfigurationError(f"{path}: `app` is {app!r}; write it as module:attribute, such as {Manifest.app}")
-    for key, least in (("port", 0), ("max_sessions", 1)):
+    for key, least, most in (("port", 0, 65535), ("max_sessions", 1, 2**31 - 1)):
         value = values.get(key, least)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 65535:
-            raise ConfigurationError(f"{path}: `{key}` is {value!r}; it must be a whole number of {least} or more")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            wanted = f"a whole number from {least} to {most}"
+            raise ConfigurationError(f"{path}: `{key}` is {value!r}; it must be {wanted}")
     return Manifest(**values)
+
+
+def _in_one_line(error: Exception) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return str(error).partition("\n")[0]

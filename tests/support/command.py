@@ -1,0 +1,73 @@
+"""`openenv serve` as its user runs it: a process of its own, up when it says so, and stopped at the end."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+__all__ = ["OPENENV", "ROOT", "Serving", "expect_refusal", "openenv_serve"]
+
+ROOT = Path(__file__).parents[2]
+OPENENV = [sys.executable, "-m", "openenv.cli"]
+
+_LAST_LINE = "Ctrl-C stops it.\n"
+_STOP_S = 15
+
+
+@dataclass
+class Serving:
+    """A server that runs.
+
+    Attributes:
+        url: Where it is.
+        said: What it has written so far; all of it once it is stopped.
+    """
+
+    process: subprocess.Popen[str]
+    url: str
+    said: str
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send it a signal, wait, and give its exit code."""
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+            self.said += self.process.communicate(timeout=_STOP_S)[1]
+        return self.process.returncode
+
+
+@contextmanager
+def openenv_serve(
+    *arguments: str | Path, cwd: Path | None = None, environ: dict[str, str] | None = None
+) -> Iterator[Serving]:
+    """Run `openenv serve ARGUMENTS --port 0`. What it serves may import our tests."""
+    command = [*OPENENV, "serve", *map(str, arguments), "--port", "0"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | (environ or {})
+    process = subprocess.Popen(command, cwd=cwd, env=environment, stderr=subprocess.PIPE, text=True, process_group=0)
+    try:
+        assert process.stderr is not None
+        said = ""
+        while not said.endswith(_LAST_LINE):
+            line = process.stderr.readline()
+            assert line, f"it ended with {process.wait(_STOP_S)} and said:\n{said}"
+            said += line
+        url = said.partition(" at ")[2].split()[0]
+        serving = Serving(process, url, said)
+        yield serving
+        serving.stop()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def expect_refusal(url: str) -> None:
+    """Open sessions until one is refused: the server has heard that it is to stop."""
+    with httpx.Client(base_url=url, trust_env=False, timeout=_STOP_S) as client, suppress(httpx.TransportError):
+        while (answer := client.post("/reset", json={}, headers={"X-Session-Id": "new"})).status_code == 200:
+            client.delete("/session", headers={"X-Session-Id": answer.headers["X-Session-Id"]})
