@@ -1,6 +1,7 @@
 """`openenv.server.cluster`: several workers look like one server, also when one of them dies."""
 
 import os
+import select
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -221,3 +222,15 @@ def test_worker_that_dies_while_it_starts_ends_them_all(source: str, told: str, 
         "worker 1", "worker 0"
     )
     assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_workers_stop_when_their_parent_is_killed(folder: Path, tmp_path: Path) -> None:
+    with openenv_serve(folder, "--workers", "2", environ={"TMPDIR": str(tmp_path)}) as serving:
+        pids = {_step(serving.url, None)["worker"] for _ in range(2)} | {
+            _step(serving.url, _open(serving.url))["worker"]
+        }
+        watching = [os.pidfd_open(pid) for pid in pids]
+        serving.process.kill()
+        for fd in watching:
+            assert select.select([fd], [], [], 15)[0], "a worker lives on without its parent"
+            os.close(fd)

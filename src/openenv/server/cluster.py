@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from multiprocessing.context import SpawnProcess
@@ -159,6 +160,7 @@ def _work(worker: _Worker, listener: socket.socket, own: socket.socket) -> None:
     # Ctrl-C reaches the whole group. One that comes while we start is the parent's, who passes on what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_stop_with_parent, name="openenv-parent", daemon=True).start()
     app = import_from_string(worker.app)
     table = table_of(app)
     if table is None:
@@ -169,6 +171,14 @@ def _work(worker: _Worker, listener: socket.socket, own: socket.socket) -> None:
     app = Forwarder(app, index=worker.index, peers=worker.peers, max_body_bytes=max_body_bytes)
     server = _WorkerServer(uvicorn.Config(app, **worker.settings), worker.up)
     server.run(sockets=[listener, own])
+
+
+def _stop_with_parent() -> None:
+    """Stop when the parent is gone, as after a SIGKILL: nobody else would stop this worker."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this is a worker
+    multiprocessing.connection.wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def listen_on_file(path: Path) -> socket.socket:

@@ -17,7 +17,7 @@ from openenv.server.serving import DrainingServer
 __all__ = ["MAX_MESSAGE_BYTES", "bind", "import_app", "run", "url_of"]
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-_GRACEFUL_S = 5
+_GRACEFUL_S = 15
 
 
 def run(
