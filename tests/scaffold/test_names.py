@@ -96,7 +96,7 @@ def test_longest_name_is_accepted() -> None:
     assert Names.parse("a" * MAX_LENGTH).package == "a" * MAX_LENGTH
 
 
-@pytest.mark.parametrize("word", [*keyword.kwlist, *keyword.softkwlist, *sys.stdlib_module_names])
+@pytest.mark.parametrize("word", sorted({*keyword.kwlist, *keyword.softkwlist, *sys.stdlib_module_names}))
 def test_no_word_or_module_of_python_is_accepted(word: str) -> None:
     with pytest.raises(ScaffoldError):
         Names.parse(word.lower())
