@@ -13,6 +13,7 @@ demo: $(ready)  ## scaffold an environment, serve it and step it
 	$(python) scripts/demo.py
 
 test: check  ## check, then run every test
+	scripts/engine --for-tests
 	scripts/browser
 	$(python) -m pytest -n 2 --dist worksteal
 
@@ -22,6 +23,7 @@ check: $(ready)  ## format, lint and types
 	$(python) -m mypy
 
 coverage: $(ready)  ## run every test and say which lines none of them reached
+	scripts/engine --for-tests
 	scripts/browser
 	$(python) -m coverage run -m pytest -n 2 --dist worksteal
 	$(python) -m coverage combine --quiet

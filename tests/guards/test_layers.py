@@ -10,7 +10,7 @@ from tests.guards.sources import PACKAGE, module_name, modules
 
 RANKS = {
     "errors": 0, "types": 0,
-    "protocol": 1, "env": 1,
+    "protocol": 1, "env": 1, "engine": 1,
     "server": 2, "client": 2, "runtimes": 2, "hub": 2, "scaffold": 2,
     "launch": 3, "web": 3, "gym": 3, "testing": 3,
     "cli": 4,

@@ -1,5 +1,6 @@
 """What a test of an environment, a codec or a client can use; ours do too."""
 
+from openenv.testing.compliance import check_environment, check_folder, check_image, check_server
 from openenv.testing.pair import Pair
 
-__all__ = ["Pair"]
+__all__ = ["Pair", "check_environment", "check_folder", "check_image", "check_server"]
