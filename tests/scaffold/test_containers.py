@@ -1,0 +1,94 @@
+"""What the first README promised of containers, and what the generated one does, on a real engine and to the letter."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from openenv import GenericEnvClient
+from openenv.engine import docker
+from openenv.scaffold import Names, create
+from tests.guards.snippets import parse
+from tests.support.engine import builder_environment, engine, remove_image  # noqa: F401  # a fixture
+from tests.support.services import require
+
+SEED = (Path(__file__).parents[1] / "data/seed-containers.md").read_text()
+LIMIT_S = 240
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(LIMIT_S)]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scaffold with a name of its own, since images are the whole machine's."""
+    created = create(f"x{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("containers"))
+    require(created.lock_problem is None, f"needs a package index: {created.lock_problem}")
+    return created.folder
+
+
+@pytest.fixture(scope="module")
+def image(engine: None, environment: Path) -> Iterator[str]:  # noqa: F811
+    """The image, built by the seed's command."""
+    (command,) = [snippet.text for snippet in parse(filled(SEED, environment)) if snippet.language == "bash"]
+    tag = f"{environment.name}-env:latest"
+    try:
+        run(["bash", "-ec", command], cwd=environment, env=os.environ | builder_environment("classic"))
+        yield tag
+    finally:
+        remove_image(tag)
+
+
+@pytest.fixture(autouse=True)
+def _no_container_is_left(image: str) -> Iterator[None]:
+    yield
+    assert docker(["ps", "--all", "--quiet", "--filter", f"ancestor={image}"]) == ""
+
+
+def filled(page: str, environment: Path) -> str:
+    prefix = Names.parse(environment.name).class_prefix
+    return page.replace("__ENV_NAME__", environment.name).replace("__ENV_CLASS_NAME__", prefix)
+
+
+def run(command: list[str], *, cwd: Path, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+def test_the_first_quick_start_runs_as_it_stands(image: str, environment: Path) -> None:
+    (snippet,) = [snippet.text for snippet in parse(filled(SEED, environment)) if snippet.language == "python"]
+    printed = run([sys.executable, "-c", snippet], cwd=environment.parent)
+    assert printed.splitlines()[1:5] == [
+        "Sent: 'Hello, World!'",
+        "  → Echoed: 'Hello, World!'",
+        "  → Length: 13",
+        "  → Reward: 1.3",
+    ]
+    assert re.findall(r"Reward: (\S+)", printed) == ["1.3", "1.2", "1.3"]
+
+
+def test_what_the_generated_readme_says_of_containers_runs_as_it_stands(image: str, environment: Path) -> None:
+    snippets = [s for s in parse((environment / "README.md").read_text()) if "docker" in s.text]
+    assert [s.language for s in snippets] == ["bash", "python"]
+    assert snippets[0].text.strip() in SEED.replace("__ENV_NAME__", environment.name)  # the fixture has run it
+    printed = run([sys.executable, "-c", snippets[1].text], cwd=environment.parent)
+    assert printed == "Hello from a container 2.2\n"
+
+
+def test_the_client_of_a_container_can_be_awaited(image: str) -> None:
+    async def play() -> float | None:
+        env = await GenericEnvClient.from_docker_image(image, message_timeout_s=10)
+        try:
+            await env.reset()
+            return (await env.step({"message": "Hi"})).reward
+        finally:
+            await env.close()
+
+    assert asyncio.run(play()) == 0.2
