@@ -21,7 +21,7 @@ def wrapped(cause: Exception) -> Exception:
 
 
 def all_http_errors() -> list[type[Exception]]:
-    found = [httpx2.HTTPError]
+    found: list[type[Exception]] = [httpx2.HTTPError]
     for each in found:
         found += each.__subclasses__()
     return found

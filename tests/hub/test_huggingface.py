@@ -66,7 +66,7 @@ def test_account_says_what_the_token_may(token: str, account: Account, server: H
 
 
 def test_token_that_is_not_accepted_is_not_tried_again(server: HubServer) -> None:
-    with pytest.raises(HubError, match="does not accept the token|Invalid") as raised:
+    with pytest.raises(HubError, match=r"Invalid credentials|does not accept the token") as raised:
         Hub("hf_nobody", server.url, patience=QUICK).account()
     assert "hf_nobody" not in str(raised.value)
     assert server.requests.count("GET /api/whoami-v2") == 1
@@ -132,7 +132,7 @@ def test_a_connection_that_breaks_is_tried_again(server: HubServer, hub: Hub) ->
 def test_a_hub_that_was_never_reached_is_not_waited_for() -> None:
     waits: list[float] = []
     hub = Hub("hf_alice", "http://127.0.0.1:9", on_wait=lambda _, wait_s: waits.append(wait_s))
-    with pytest.raises(HubError, match="the Hub at http://127.0.0.1:9 cannot be reached"):
+    with pytest.raises(HubError, match=r"the Hub at http://127\.0\.0\.1:9 cannot be reached"):
         hub.account()
     assert waits == []
 

@@ -27,9 +27,9 @@ def test_junk_and_secrets_stay_here(tmp_path: Path) -> None:
         ".env.example",
     ]
     junk = [
-        ".git/config", ".venv/x", "venv/x", "mine/pyvenv.cfg", "mine/x", "cache/CACHEDIR.TAG", "a/__pycache__/x.pyc", "x.pyc",
-        "my_env.egg-info/x", "build/x", "dist/x", ".idea/x", "server/.hidden", "node_modules/x", "a.py~", ".DS_Store",
-        ".ssh/config",
+        ".git/config", ".venv/x", "venv/x", "mine/pyvenv.cfg", "mine/x", "cache/CACHEDIR.TAG", "a/__pycache__/x.pyc",
+        "x.pyc", "my_env.egg-info/x", "build/x", "dist/x", ".idea/x", "server/.hidden", "node_modules/x", "a.py~",
+        ".DS_Store", ".ssh/config",
     ]  # fmt: skip
     secrets = [".env", ".env.local", "server/tls.pem", "id_rsa", "credentials.json"]
     found = select(tree(tmp_path, *published, *junk, *secrets))

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from openenv.cli import init, output, serve
-from openenv.errors import ConfigurationError, OpenEnvError, ScaffoldError
+from openenv.cli import build, init, output, prune, ps, push, serve, stop, validate
+from openenv.errors import ConfigurationError, HubError, OpenEnvError, ScaffoldError
 
 __all__ = ["app", "exit_code"]
 
@@ -28,7 +28,7 @@ class _Commands(TyperGroup):
 
 def exit_code(error: OpenEnvError) -> int:
     """Say whether the user asked for something impossible (2) or something failed (1)."""
-    if isinstance(error, ScaffoldError):
+    if isinstance(error, HubError | ScaffoldError):
         return error.exit_code
     return 2 if isinstance(error, ConfigurationError) else 1
 
@@ -61,4 +61,10 @@ def _openenv(
 
 # One line a command; its module keeps what is slow to import inside the function.
 app.command("init")(init.init)
+app.command("build")(build.build)
+app.command("prune")(prune.prune)
+app.command("ps")(ps.ps)
+app.command("push")(push.push)
 app.command("serve")(serve.serve)
+app.command("stop")(stop.stop)
+app.command("validate")(validate.validate)

@@ -42,7 +42,7 @@ def failures() -> tuple[type[Exception], ...]:
     """List what the library may raise."""
     from huggingface_hub import errors  # an extra
 
-    # The bases of its own one are OSError and the root of its HTTP library's errors. A login came to have an error later.
+    # The bases of its own one are OSError and the root of its HTTP library's errors. The login's came later.
     of_login = getattr(errors, "DeviceCodeError", OSError)
     return (*errors.HfHubHTTPError.__bases__, of_login, ValueError, RuntimeError)
 
