@@ -31,6 +31,7 @@ from tests.support.engine import (
     image_name,
     remove_image,
 )
+from tests.support.registry import registry
 from tests.support.services import require
 
 pytestmark = pytest.mark.timeout(180)
@@ -293,31 +294,6 @@ def test_ctrl_c_ends_the_build_and_leaves_no_container(builder: dict[str, str], 
 def _built_by(mark: str) -> list[str]:
     argv = ["ps", "--all", "--no-trunc", "--filter", f"label={LABEL}", "--format", "{{.Command}}"]
     return [line for line in docker(argv).splitlines() if mark in line]
-
-
-@contextmanager
-def registry(folder: Path) -> Iterator[str]:
-    """Run Debian's registry on a port of its own and give its address."""
-    require(shutil.which("docker-registry"), "needs docker-registry, which `scripts/engine` installs")
-    settings = folder / "registry.yml"
-    settings.write_text(
-        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder}/store}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n"
-    )
-    process = subprocess.Popen(
-        ["docker-registry", "serve", str(settings)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    )
-    assert process.stderr is not None
-    reader = threading.Thread(target=process.stderr.read)
-    try:
-        line = next(line for line in process.stderr if "listening on" in line)
-        reader.start()
-        yield line.partition("listening on ")[2].split('"')[0].split()[0]
-    finally:
-        process.terminate()
-        process.wait(10)
-        if reader.is_alive():
-            reader.join(10)
-        process.stderr.close()
 
 
 @pytest.mark.usefixtures("engine")

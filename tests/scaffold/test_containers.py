@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from openenv import GenericEnvClient
@@ -16,6 +17,8 @@ from openenv.engine import docker
 from openenv.scaffold import Names, create
 from tests.guards.snippets import parse
 from tests.support.engine import builder_environment, engine, remove_image  # noqa: F401  # a fixture
+from tests.support.hub_server import hub_server
+from tests.support.registry import registry
 from tests.support.services import require
 
 SEED = (Path(__file__).parents[1] / "data/seed-containers.md").read_text()
@@ -48,6 +51,9 @@ def image(engine: None, environment: Path) -> Iterator[str]:  # noqa: F811
 def _no_container_is_left(image: str) -> Iterator[None]:
     yield
     assert docker(["ps", "--all", "--quiet", "--filter", f"ancestor={image}"]) == ""
+
+
+OPENENV = [sys.executable, "-m", "openenv.cli"]
 
 
 def filled(page: str, environment: Path) -> str:
@@ -92,3 +98,36 @@ def test_the_client_of_a_container_can_be_awaited(image: str) -> None:
             await env.close()
 
     assert asyncio.run(play()) == 0.2
+
+
+def test_an_image_pushed_to_a_registry_is_pulled_and_stepped(image: str, environment: Path, tmp_path: Path) -> None:
+    with registry(tmp_path) as address:
+        tag = f"{address}/you/{image}"
+        command = [*OPENENV, "push", "--registry", f"{address}/you"]
+        try:
+            said = run(command, cwd=environment, env=os.environ | builder_environment("classic"))
+            assert tag in said
+            remove_image(tag)
+            with GenericEnvClient.from_docker_image(tag, pull="always") as env:
+                env.reset()
+                assert env.step({"message": "Hello, World!"}).reward == 1.3
+        finally:
+            remove_image(tag)
+
+
+def test_a_pushed_space_is_read_back_built_and_stepped(engine: None, environment: Path, tmp_path: Path) -> None:  # noqa: F811
+    tag = f"{environment.name}-space:latest"
+    with hub_server() as hub:
+        said = run([*OPENENV, "push"], cwd=environment, env=os.environ | hub.environment(home=tmp_path))
+        assert f"spaces/alice/{environment.name}" in said
+        hub.spaces[f"alice/{environment.name}"].write_to(tmp_path / "space")
+    try:
+        build = ["docker", "build", "-t", tag, "."]  # as a Space does: the Dockerfile at its root
+        run(build, cwd=tmp_path / "space", env=os.environ | builder_environment("classic"))
+        with GenericEnvClient.from_docker_image(tag) as env:
+            env.reset()
+            assert env.step({"message": "Hi"}).reward == 0.2
+            page = httpx.get(f"{env.base_url}/", follow_redirects=True)
+            assert (page.status_code, page.url.path) == (200, "/web")
+    finally:
+        remove_image(tag)
