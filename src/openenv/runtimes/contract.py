@@ -8,23 +8,29 @@ is idempotent and may be called in any state, from any thread, and when the inte
 import atexit
 import enum
 import http.client
+import logging
+import os
 import threading
 import time
-import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from openenv.errors import NotReady, StartFailed, UsageError
+from openenv.errors import ConfigurationError, NotReady, StartFailed, UsageError
+from openenv.runtimes import watchdog
 
 __all__ = ["Runtime", "RuntimeState", "is_healthy", "wait_until_healthy"]
 
 _FIRST_LOOK_S = 0.005
 _LONGEST_LOOK_S = 0.1
+_PAUSE_SHARE = 0.04
+"""Of the time that a start has taken so far: what a pause may add to it."""
 _PROBE_S = 2.0
 _LOG_LINES = 20
+
+_log = logging.getLogger(__name__)
 
 
 class RuntimeState(enum.Enum):
@@ -51,8 +57,15 @@ class Runtime(ABC):
         start_timeout_s: Seconds from the launch to a healthy answer.
     """
 
+    #: While it starts, seconds between two looks at whether it has died; more than 0 where looking costs something.
+    _DIED_LOOK_S = 0.0
+
     def __init__(self, *, start_timeout_s: float = 60.0) -> None:
+        if not start_timeout_s > 0:
+            raise ConfigurationError(f"start_timeout_s is {start_timeout_s!r}; it must be a number of seconds above 0")
         self._start_timeout_s = start_timeout_s
+        self._stopping = threading.Event()
+        self._owner = os.getpid()
         self._state = RuntimeState.NEW
         self._url: str | None = None
         self._lock = threading.RLock()
@@ -83,32 +96,39 @@ class Runtime(ABC):
         """
         with self._lock:
             self._move(RuntimeState.STARTING)
+            self._stopping.clear()
+            self._owner = os.getpid()
             _running.add(self)
             try:
                 self._url = self._launch()
-                wait_until_healthy(self._url, died=self.died, timeout_s=self._start_timeout_s)
-            except (StartFailed, NotReady) as error:
-                error.logs = error.logs or self._last_words()
-                self.stop()
-                raise
-            except BaseException:
+                wait_until_healthy(
+                    self._url, died=self._ended, timeout_s=self._start_timeout_s, died_look_s=self._DIED_LOOK_S
+                )
+            except BaseException as error:
+                if isinstance(error, StartFailed | NotReady):
+                    error.logs = error.logs or self._last_words()
                 # A launch that failed half-way, or was interrupted, may have left something running.
-                self.stop()
+                self._stop_after(error)
                 raise
             self._move(RuntimeState.RUNNING)
             return self._url
 
     def stop(self) -> None:
-        """Take away whatever was started. Does nothing when there is nothing."""
+        """Take away whatever was started. Does nothing when there is nothing; ends a start in another thread.
+
+        Raises:
+            RuntimeFailed: It could not be taken away; it is not forgotten, and another `stop()` tries again.
+        """
+        self._stopping.set()
         with self._lock:
             if self._state in (RuntimeState.STARTING, RuntimeState.RUNNING):
-                self._state = RuntimeState.STOPPED
                 self._remove()
+                self._state = RuntimeState.STOPPED
             _running.discard(self)
 
     @abstractmethod
     def logs(self, lines: int = 100) -> str:
-        """Give the last lines of what the server has printed."""
+        """Give the last lines of what the server has printed, also after it was stopped."""
 
     @abstractmethod
     def died(self) -> str | None:
@@ -120,7 +140,10 @@ class Runtime(ABC):
 
     @abstractmethod
     def _remove(self) -> None:
-        """Take away what `_launch` made, also when that failed half-way. Never raises for what is gone already."""
+        """Take away what `_launch` made, also when that failed half-way. Never raises for what is gone already.
+
+        Whatever it raises leaves the runtime as it was, to be stopped again.
+        """
 
     def __enter__(self) -> Self:
         self.start()
@@ -136,29 +159,46 @@ class Runtime(ABC):
             raise UsageError(f"{self} is {self._state.value}, so it cannot become {state.value}")
         self._state = state
 
-    def _last_words(self) -> str:
+    def _ended(self) -> str | None:
+        return "it was stopped" if self._stopping.is_set() else self.died()
+
+    def _stop_after(self, error: BaseException) -> None:
         try:
-            return self.logs(_LOG_LINES)
+            self.stop()
+        except Exception as second:  # noqa: BLE001  # what went wrong first is what the caller must hear
+            error.add_note(f"{self} could not be taken away either: {second}")
+
+    def _last_words(self, lines: int = _LOG_LINES) -> str:
+        try:
+            return self.logs(lines)
         except Exception as error:  # noqa: BLE001  # the failure being reported is worth more than its log
             return f"(its log cannot be read: {error})"
 
 
-def wait_until_healthy(url: str, *, died: Callable[[], str | None], timeout_s: float) -> None:
+def wait_until_healthy(url: str, *, died: Callable[[], str | None], timeout_s: float, died_look_s: float = 0.0) -> None:
     """Wait until `/health` answers, looking often at first and less often later.
+
+    Args:
+        url: Where the server will be.
+        died: Says how it ended; None while it lives.
+        timeout_s: Seconds until it must be healthy.
+        died_look_s: Least seconds between two calls of `died`.
 
     Raises:
         StartFailed: The server died; noticed at the next look.
         NotReady: It was not healthy in time.
     """
-    deadline = time.monotonic() + timeout_s
-    pause = _FIRST_LOOK_S
+    begun = time.monotonic()
+    deadline, next_look = begun + timeout_s, begun + died_look_s
     while not is_healthy(url, timeout_s=min(_PROBE_S, max(deadline - time.monotonic(), 0.05))):
-        if (how := died()) is not None:
-            raise StartFailed(f"the server at {url} did not start: {how}")
-        if time.monotonic() >= deadline:
+        now = time.monotonic()
+        if now >= min(next_look, deadline):
+            if (how := died()) is not None:
+                raise StartFailed(f"the server at {url} did not start: {how}")
+            next_look = time.monotonic() + died_look_s
+        if now >= deadline:
             raise NotReady(f"the server at {url} was not healthy within {timeout_s:g} s; allow more by start_timeout_s")
-        time.sleep(pause)
-        pause = min(pause * 1.5, _LONGEST_LOOK_S)
+        time.sleep(min(max((now - begun) * _PAUSE_SHARE, _FIRST_LOOK_S), _LONGEST_LOOK_S))
 
 
 def is_healthy(url: str, *, timeout_s: float = _PROBE_S) -> bool:
@@ -174,11 +214,20 @@ def is_healthy(url: str, *, timeout_s: float = _PROBE_S) -> bool:
         connection.close()
 
 
-_running: "weakref.WeakSet[Runtime]" = weakref.WeakSet()
+# Not weak: what runs is there to be stopped, whether or not somebody still holds its object.
+_running: set[Runtime] = set()
 
 
-@atexit.register
 def _stop_all() -> None:
-    """What is still running when the interpreter exits would run on."""
+    """What is still running when the interpreter exits would run on. What a forked process inherited is not its own."""
     for runtime in list(_running):
-        runtime.stop()
+        if runtime._owner == os.getpid():
+            try:
+                runtime.stop()
+            except Exception:  # noqa: BLE001  # the others must go all the same
+                _log.exception("%s could not be stopped", runtime)
+
+
+# The watchdog was imported first, so at exit it is dismissed last: it does what could not be done here.
+atexit.register(watchdog.dismiss)
+atexit.register(_stop_all)

@@ -18,7 +18,8 @@ from openenv.runtimes.contract import Runtime
 
 __all__ = ["ProcessRuntime", "ServerProcess", "serve_command", "wait_for_url"]
 
-_URL = re.compile(r"http://\S+")
+# With what follows it, so that a line half written is not half read.
+_URL = re.compile(r"(http://127\.0\.0\.1:\d+)\s")
 _STOP_S = 15.0
 _LOOK_S = 0.01
 
@@ -150,4 +151,4 @@ def wait_for_url(server: ServerProcess, *, timeout_s: float) -> str:
         if time.monotonic() >= deadline:
             raise NotReady(f"the server did not say where it is within {timeout_s:g} s; allow more by start_timeout_s")
         time.sleep(_LOOK_S)
-    return found[0]
+    return found[1]

@@ -1,5 +1,6 @@
 """Runtimes by name: ours, and those that other packages bring by the entry point group `openenv.runtimes`."""
 
+import inspect
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -11,12 +12,15 @@ __all__ = ["GROUP", "OURS", "runtime", "runtime_class"]
 
 GROUP = "openenv.runtimes"
 OURS = {
+    "docker": "openenv.runtimes.docker:DockerRuntime",
+    "kubernetes": "openenv.runtimes.kubernetes:KubernetesRuntime",
     "process": "openenv.runtimes.process:ProcessRuntime",
+    "swarm": "openenv.runtimes.swarm:SwarmRuntime",
     "uv": "openenv.runtimes.uv:UvRuntime",
 }
 
 
-def runtime(name: str, *args: Any, **options: Any) -> Runtime:
+def runtime(name: str, /, *args: Any, **options: Any) -> Runtime:
     """Make a runtime by its name; the arguments are those of its class.
 
     Raises:
@@ -24,9 +28,11 @@ def runtime(name: str, *args: Any, **options: Any) -> Runtime:
     """
     made = runtime_class(name)
     try:
-        return made(*args, **options)
+        # Bound first, so that a TypeError from inside the class is not taken for a wrong argument.
+        inspect.signature(made).bind(*args, **options)
     except TypeError as error:
         raise ConfigurationError(f"the runtime {name!r} does not take these arguments: {error}") from error
+    return made(*args, **options)
 
 
 def runtime_class(name: str) -> type[Runtime]:
