@@ -3,6 +3,7 @@
 The only module that knows both rooms.
 """
 
+import dataclasses
 import inspect
 import re
 import weakref
@@ -33,6 +34,7 @@ def launch(client_class: type[C], server: Runtime, **client_options: Any) -> C:
     except BaseException:
         server.stop()
         raise
+    client._endpoint = dataclasses.replace(client._endpoint, died=server.died)
     client._on_close = weakref.finalize(client, server.stop)
     return client
 

@@ -1,15 +1,21 @@
 """The uv runtime on real uv and real git. Installing asks the package index."""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from openenv import GenericEnvClient
 from openenv.errors import ConfigurationError, NotInstalled, StartFailed
+from openenv.runtimes import Runtime
 from openenv.runtimes.uv import UvRuntime, clone_command, install_commands
+from openenv.testing.runtimes import RuntimeChecks
 from tests.support.services import require
 
 BESIDE_PYTHON = str(Path(sys.executable).parent)
@@ -112,3 +118,41 @@ def test_dependencies_that_cannot_be_had_are_a_failed_start_with_the_words_of_uv
     with pytest.raises(StartFailed, match="cannot be installed") as caught:
         UvRuntime(tmp_path).start()
     assert "no/such/file.whl" in caught.value.logs
+
+
+@pytest.mark.timeout(120)
+def test_a_space_is_run_by_its_repository(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # git itself is told that the Hub's repositories are in a folder of this machine
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{environment.parent}/.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://huggingface.co/spaces/alice/")
+    with GenericEnvClient.from_env("alice/my_env", use_docker=False) as env:
+        env.reset()
+        assert env.step({"message": "Hi"}).reward == 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+class TestUvRuntime(RuntimeChecks):
+    """The checks of every runtime."""
+
+    @pytest.fixture(autouse=True)
+    def _folders(self, environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # of our own, so that we know what is left
+        self.folder, self.broken = environment, tmp_path / "broken"
+        shutil.copytree(environment, self.broken)
+        (self.broken / "server/app.py").write_text("raise RuntimeError('not today')\n")
+
+    def make(self) -> Runtime:
+        return UvRuntime(self.folder)
+
+    def make_failing(self) -> Runtime:
+        return UvRuntime(self.broken)
+
+    def kill(self, runtime: Runtime) -> None:
+        assert isinstance(runtime, UvRuntime)
+        assert runtime._server is not None
+        os.killpg(runtime._server._process.pid, signal.SIGKILL)
+
+    def left_behind(self) -> Sequence[str]:
+        return [str(path) for path in Path(tempfile.gettempdir()).glob("openenv-*")]

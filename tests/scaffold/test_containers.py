@@ -14,6 +14,8 @@ import pytest
 
 from openenv import GenericEnvClient
 from openenv.engine import docker
+from openenv.errors import SessionLost
+from openenv.launch import space_image
 from openenv.scaffold import Names, create
 from tests.guards.snippets import parse
 from tests.support.engine import builder_environment, engine, remove_image  # noqa: F401  # a fixture
@@ -129,5 +131,65 @@ def test_a_pushed_space_is_read_back_built_and_stepped(engine: None, environment
             assert env.step({"message": "Hi"}).reward == 0.2
             page = httpx.get(f"{env.base_url}/", follow_redirects=True)
             assert (page.status_code, page.url.path) == (200, "/web")
+    finally:
+        remove_image(tag)
+
+
+def test_a_space_is_run_by_its_image(image: str) -> None:
+    tag = space_image("alice/by_image")
+    docker(["tag", image, tag])  # as if it had been pulled
+    try:
+        with GenericEnvClient.from_env("alice/by_image") as env:
+            env.reset()
+            assert env.step({"message": "Hi"}).reward == 0.2
+    finally:
+        remove_image(tag)
+
+
+GREEDY = """
+        if action.message == "eat":
+            kept = []
+            while True:
+                kept.append(bytearray(1 << 20))
+"""
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_server_that_runs_out_of_memory_during_a_step_is_a_typed_error_that_says_so(
+    is_async: bool, greedy: str
+) -> None:
+    def play() -> None:
+        with GenericEnvClient.from_docker_image(greedy, memory="128m") as env:
+            env.reset()
+            env.step({"message": "eat"})
+
+    async def play_async() -> None:
+        async with GenericEnvClient.from_docker_image(greedy, memory="128m") as env:
+            await env.reset()
+            await env.step({"message": "eat"})
+
+    with pytest.raises(SessionLost, match="out of memory, limit 128 MB"):
+        asyncio.run(play_async()) if is_async else play()
+
+
+@pytest.fixture(scope="module")
+def greedy(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: F811
+    """The image of an environment that eats all memory when it is told to."""
+    created = create(f"g{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("greedy"))
+    require(created.lock_problem is None, f"needs a package index: {created.lock_problem}")
+    source = created.folder / f"server/{created.folder.name}_environment.py"
+    text, changed = re.subn(
+        r"(    def step\(.*?\).*?:\n(?:        \"\"\".*?\"\"\"\n)?)",
+        rf"\1{GREEDY}",
+        source.read_text(),
+        flags=re.DOTALL,
+    )
+    assert changed == 1
+    source.write_text(text)
+    tag = f"{created.folder.name}-env:latest"
+    try:
+        run([*OPENENV, "build"], cwd=created.folder, env=os.environ | builder_environment("classic"))
+        yield tag
     finally:
         remove_image(tag)

@@ -56,9 +56,11 @@ def build(
     for note in [*notes(context), *_runtime_notes(folder)]:
         output.hint(note)
     try:
-        image.build_image(context, plan, output.note)
+        with output.progress(f"Building {plan.tag}") as on_line:
+            image.build_image(context, plan, on_line)
         if push:
-            image.push_image(plan.tag, output.note)
+            with output.progress(f"Pushing {plan.tag}") as on_line:
+                image.push_image(plan.tag, on_line)
     except EngineFailed as error:
         error.logs = ""  # they are on the screen already
         raise

@@ -5,6 +5,8 @@ as markup, so that what is printed can be copied. Colour is left to rich, which 
 listens.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from openenv.errors import OpenEnvError
@@ -12,7 +14,7 @@ from openenv.errors import OpenEnvError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["answer", "error", "hint", "note"]
+__all__ = ["answer", "error", "hint", "note", "progress"]
 
 
 def answer(text: str) -> None:
@@ -28,6 +30,21 @@ def note(text: str) -> None:
 def hint(text: str) -> None:
     """Say what to do, on a line of its own."""
     _print(text, to_stderr=True, label="hint", style="bold cyan")
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[str], None]]:
+    """Show lines as they come; in a terminal with a last line that says what goes on, and for how long."""
+    console = _console(to_stderr=True)
+    if not console.is_terminal:
+        yield note
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # as below
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as shown:
+        shown.add_task(title, total=None)
+        yield lambda line: console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 def error(failed: OpenEnvError) -> None:

@@ -170,8 +170,10 @@ def _push_image(folder: Path, registry: str, *, base_image: str | None, interfac
         output.answer("\n".join([f"Image: {plan.tag}", "", "Built from:", *(f"  {path}" for path in context.paths)]))
         return
     try:
-        image.build_image(context, plan, output.note)
-        image.push_image(plan.tag, output.note)
+        with output.progress(f"Building {plan.tag}") as on_line:
+            image.build_image(context, plan, on_line)
+        with output.progress(f"Pushing {plan.tag}") as on_line:
+            image.push_image(plan.tag, on_line)
     except EngineFailed as error:
         error.logs = ""  # they are on the screen already
         raise

@@ -109,7 +109,7 @@ class AsyncLink:
             except ConnectionClosed as error:
                 gone = closed_error(error.rcvd, error.sent)
                 session.lose(gone)
-                raise lost(self._endpoint, gone) from gone
+                raise await asyncio.to_thread(lost, self._endpoint, gone) from gone
             except TimeoutError:
                 expired = self._conversation.expired(request, limit_s)
                 session.abandon(call, expired)

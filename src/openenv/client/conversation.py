@@ -5,7 +5,8 @@ two flavours differ by their awaits and nothing else.
 """
 
 import contextlib
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -55,6 +56,10 @@ CONNECT_ERRORS = (WebSocketException, OSError, UnicodeError, ImportError)
 
 _GRACE_S = 5.0
 """How much longer than the server a client waits when the server keeps the time limit, so that its word comes first."""
+
+_END_S = 2.0
+"""How long to ask for the end of a server that is ours."""
+_LOOK_S = 0.05
 
 
 class Conversation:
@@ -152,8 +157,18 @@ class Fate:
 
 
 def lost(endpoint: Endpoint, cause: ConnectionLost) -> SessionLost:
-    """Make the exception for a connection that ended under a session."""
-    return SessionLost(f"the episode at {endpoint.url} is lost: {cause}; call reset() to start another")
+    """Make the exception for a connection that ended under a session; may wait a moment for the reason."""
+    how = _end_of(endpoint.died) if endpoint.died is not None else None
+    because = f"its server is gone: {how}" if how else str(cause)
+    return SessionLost(f"the episode at {endpoint.url} is lost: {because}; call reset() to start another")
+
+
+def _end_of(died: Callable[[], str | None]) -> str | None:
+    """Ask how a server ended. Its connection ends a moment before whatever runs it knows."""
+    deadline = time.monotonic() + _END_S
+    while (how := died()) is None and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+    return how
 
 
 def payload_of(reply: Reply) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Where a server is and how patiently it is talked to: the values a client is made with, checked once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -25,6 +25,8 @@ class Endpoint:
     max_message_bytes: int | None
     ping_interval_s: float | None
     ping_timeout_s: float | None
+    died: Callable[[], str | None] | None = None
+    """For a server that the client owns: asks how it came to its end; None while it lives."""
 
     @property
     def is_local(self) -> bool:
