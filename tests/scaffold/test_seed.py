@@ -150,7 +150,7 @@ def test_every_snippet_of_the_generated_readme_runs_as_it_stands(my_env: Path) -
         "  → Length: 13\n  → Reward: 1.3\n",
         "[(0, 16), (1, 16), (2, 16), (3, 16)]",
         "ok   rewards: 1.3 for 'Hello, World!', 0.2 for 'Hi', 0.0 for nothing",
-        "4 passed",
+        "5 passed",
         '{"status":"healthy"}',
     ):
         assert said in printed, printed

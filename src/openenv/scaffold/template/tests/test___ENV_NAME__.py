@@ -3,8 +3,14 @@
 Run `pytest` in the environment's folder.
 """
 
+from openenv.testing import check_environment
+
 from __ENV_NAME__ import __ENV_CLASS_NAME__Action
 from __ENV_NAME__.server import __ENV_CLASS_NAME__Environment
+
+
+def test_it_keeps_the_rules_of_environments() -> None:
+    check_environment(__ENV_CLASS_NAME__Environment, __ENV_CLASS_NAME__Action)
 
 
 def test_reset_begins_an_episode() -> None:
