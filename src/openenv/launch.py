@@ -31,7 +31,7 @@ def launch(client_class: type[C], server: Runtime, **client_options: Any) -> C:
     url = server.start()
     try:
         client = client_class(base_url=url, **client_options)
-    except BaseException:
+    except BaseException:  # whatever it was, nobody else would stop it
         server.stop()
         raise
     client._endpoint = dataclasses.replace(client._endpoint, died=server.died)

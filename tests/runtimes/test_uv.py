@@ -110,6 +110,13 @@ def test_a_repository_that_is_not_there_is_a_failed_start_with_the_words_of_git(
     assert "does not appear to be a git repository" in caught.value.logs
 
 
+def test_credentials_of_a_repository_are_not_told(tmp_path: Path) -> None:
+    with pytest.raises(StartFailed) as caught:
+        UvRuntime("git+http://ada:hunter2@127.0.0.1:9/owner/name").start()
+    assert "hunter2" not in str(caught.value)
+    assert "git+http://***@127.0.0.1:9/owner/name cannot be cloned" in str(caught.value)
+
+
 @pytest.mark.timeout(60)
 def test_dependencies_that_cannot_be_had_are_a_failed_start_with_the_words_of_uv(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(

@@ -242,7 +242,7 @@ def _open(uri: WebSocketURI, endpoint: Endpoint, deadline: float | None) -> sock
         if uri.secure:
             connection.settimeout(left())
             return ssl.create_default_context().wrap_socket(connection, server_hostname=uri.host)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: nobody else would close it
         connection.close()
         raise
     return connection
@@ -264,7 +264,7 @@ def _through_proxy(proxy: str, uri: WebSocketURI, timeout_s: float | None) -> so
         status = answer.split(b"\r\n", 1)[0].decode("latin-1")
         if " 200" not in status:
             raise InvalidHandshake(f"the proxy answered {status!r}")
-    except BaseException:
+    except BaseException:  # Ctrl-C too: nobody else would close it
         connection.close()
         raise
     return connection

@@ -16,7 +16,7 @@ from openenv.errors import NotReady, StartFailed
 from openenv.runtimes import watchdog
 from openenv.runtimes.contract import Runtime
 
-__all__ = ["ProcessRuntime", "ServerProcess", "serve_command", "wait_for_url"]
+__all__ = ["LocalRuntime", "ProcessRuntime", "ServerProcess", "serve_command", "wait_for_url"]
 
 # With what follows it, so that a line half written is not half read.
 _URL = re.compile(r"(http://127\.0\.0\.1:\d+)\s")
@@ -86,7 +86,36 @@ class ServerProcess:
         self._output.close()
 
 
-class ProcessRuntime(Runtime):
+class LocalRuntime(Runtime):
+    """A runtime whose server is a process of this machine; a subclass launches it by `_serve`."""
+
+    def __init__(self, *, env_vars: Mapping[str, str] | None, start_timeout_s: float) -> None:
+        super().__init__(start_timeout_s=start_timeout_s)
+        self._env_vars = dict(env_vars or {})
+        self._server: ServerProcess | None = None
+        self._kept = ""
+
+    def logs(self, lines: int = 100) -> str:
+        """Give the last lines of what the server has printed."""
+        text = self._server.output() if self._server is not None else self._kept
+        return "\n".join(text.splitlines()[-lines:])
+
+    def died(self) -> str | None:
+        """Say how the process ended; None while it runs."""
+        return self._server.died() if self._server is not None else "it was stopped"
+
+    def _serve(self, command: Sequence[str], env: Mapping[str, str]) -> str:
+        self._server = ServerProcess(command, env={**env, **self._env_vars, "PYTHONUNBUFFERED": "1"})
+        return wait_for_url(self._server, timeout_s=self._start_timeout_s)
+
+    def _remove(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            self._kept = server.output()
+            server.stop()
+
+
+class ProcessRuntime(LocalRuntime):
     """Serves an environment folder with this Python.
 
     Args:
@@ -108,30 +137,11 @@ class ProcessRuntime(Runtime):
         python: str | None = None,
         start_timeout_s: float = 60.0,
     ) -> None:
-        super().__init__(start_timeout_s=start_timeout_s)
+        super().__init__(env_vars=env_vars, start_timeout_s=start_timeout_s)
         self._command = serve_command(Path(folder), python=python or sys.executable, port=port, workers=workers)
-        self._env_vars = dict(env_vars or {})
-        self._server: ServerProcess | None = None
-        self._kept = ""
-
-    def logs(self, lines: int = 100) -> str:
-        """Give the last lines of what the server has printed."""
-        text = self._server.output() if self._server is not None else self._kept
-        return "\n".join(text.splitlines()[-lines:])
-
-    def died(self) -> str | None:
-        """Say how the process ended; None while it runs."""
-        return self._server.died() if self._server is not None else "it was stopped"
 
     def _launch(self) -> str:
-        self._server = ServerProcess(self._command, env={**os.environ, **self._env_vars, "PYTHONUNBUFFERED": "1"})
-        return wait_for_url(self._server, timeout_s=self._start_timeout_s)
-
-    def _remove(self) -> None:
-        server, self._server = self._server, None
-        if server is not None:
-            self._kept = server.output()
-            server.stop()
+        return self._serve(self._command, os.environ)
 
     def __str__(self) -> str:
         return f"the process runtime of {self._command[4]}"

@@ -1,6 +1,7 @@
 """An environment served by uv, with its own dependencies: a folder, or a git repository cloned for it."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -8,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from openenv.errors import ConfigurationError, NotInstalled, StartFailed
-from openenv.runtimes.contract import Runtime
-from openenv.runtimes.process import ServerProcess, serve_command, wait_for_url
+from openenv.runtimes.process import LocalRuntime, serve_command
 
 __all__ = ["UvRuntime", "clone_command", "install_commands"]
 
 _GIT = "git+"
+_CREDENTIALS = re.compile(r"//[^/@\s]+@")
 
 
 def install_commands(uv: str, folder: Path, environment: Path) -> list[list[str]]:
@@ -40,12 +41,13 @@ def clone_command(source: str, folder: Path) -> list[str]:
     if not at or "/" in revision or ":" in revision:  # the `@` of git@host:path, or of user@host
         url, revision = source.removeprefix(_GIT), ""
     if not source.startswith(_GIT) or "://" not in url or url.startswith("-"):
-        raise ConfigurationError(f"{source!r} is no git address; write it like git+https://host/owner/name@revision")
+        shown = _without_credentials(source)
+        raise ConfigurationError(f"{shown!r} is no git address; write it like git+https://host/owner/name@revision")
     branch = ["--branch", revision] if revision else []
     return ["git", "clone", "--quiet", "--depth", "1", *branch, "--", url, str(folder)]
 
 
-class UvRuntime(Runtime):
+class UvRuntime(LocalRuntime):
     """Serves an environment with its own dependencies, installed by uv.
 
     Args:
@@ -63,22 +65,10 @@ class UvRuntime(Runtime):
         env_vars: Mapping[str, str] | None = None,
         start_timeout_s: float = 300.0,
     ) -> None:
-        super().__init__(start_timeout_s=start_timeout_s)
-        self._source = source
+        super().__init__(env_vars=env_vars, start_timeout_s=start_timeout_s)
+        self._source = str(source)
         self._port = port
-        self._env_vars = dict(env_vars or {})
-        self._server: ServerProcess | None = None
         self._files: tempfile.TemporaryDirectory[str] | None = None
-        self._kept = ""
-
-    def logs(self, lines: int = 100) -> str:
-        """Give the last lines of what uv and the server have printed."""
-        text = self._server.output() if self._server is not None else self._kept
-        return "\n".join(text.splitlines()[-lines:])
-
-    def died(self) -> str | None:
-        """Say how the process ended; None while it runs."""
-        return self._server.died() if self._server is not None else "it was stopped"
 
     def _launch(self) -> str:
         uv = shutil.which("uv")
@@ -87,23 +77,22 @@ class UvRuntime(Runtime):
         self._files = tempfile.TemporaryDirectory(prefix="openenv-")
         temporary = Path(self._files.name)
         folder = Path(self._source).resolve()
-        if str(self._source).startswith(_GIT):
+        if self._source.startswith(_GIT):
             folder = self._cloned(temporary / "source")
         environment = temporary / "environment"
-        env = {**os.environ, **self._env_vars, "PYTHONUNBUFFERED": "1", "UV_PROJECT_ENVIRONMENT": str(environment)}
+        env = {**os.environ, **self._env_vars, "UV_PROJECT_ENVIRONMENT": str(environment)}
         env.pop("VIRTUAL_ENV", None)  # uv warns of one that is not the project's
         for command in install_commands(uv, folder, environment):
-            self._run(command, env, f"the dependencies of {self._source} cannot be installed")
+            self._run(command, env, f"the dependencies of {self._shown} cannot be installed")
         serve = serve_command(folder, python=str(environment / "bin" / "python"), port=self._port, workers=1)
-        self._server = ServerProcess(serve, env=env)
-        return wait_for_url(self._server, timeout_s=self._start_timeout_s)
+        return self._serve(serve, env)
 
     def _cloned(self, folder: Path) -> Path:
         if shutil.which("git") is None:
             raise NotInstalled("git is not installed, and the environment is in a git repository", hint="install git")
         # Asking for a password would wait for ever on a terminal nobody watches.
         env = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
-        self._run(clone_command(str(self._source), folder), env, f"{self._source} cannot be cloned")
+        self._run(clone_command(self._source, folder), env, f"{self._shown} cannot be cloned")
         return folder
 
     def _run(self, command: list[str], env: Mapping[str, str], failure: str) -> None:
@@ -112,16 +101,21 @@ class UvRuntime(Runtime):
         except subprocess.TimeoutExpired as error:
             raise StartFailed(f"{failure} within {self._start_timeout_s:g} s") from error
         if ran.returncode != 0:
-            raise StartFailed(failure, logs=ran.stderr.strip())
+            raise StartFailed(failure, logs=_without_credentials(ran.stderr.strip()))
 
     def _remove(self) -> None:
-        server, self._server = self._server, None
-        if server is not None:
-            self._kept = server.output()
-            server.stop()
+        super()._remove()
         files, self._files = self._files, None
         if files is not None:
             files.cleanup()
 
+    @property
+    def _shown(self) -> str:
+        return _without_credentials(self._source)
+
     def __str__(self) -> str:
-        return f"the uv runtime of {self._source}"
+        return f"the uv runtime of {self._shown}"
+
+
+def _without_credentials(text: str) -> str:
+    return _CREDENTIALS.sub("//***@", text)

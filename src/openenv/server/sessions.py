@@ -207,7 +207,7 @@ class SessionTable:
     async def _open(self, owner: str | None, attached: bool) -> Session:
         try:
             session = await self._build(owner)
-        except BaseException:
+        except BaseException:  # cancelling too: what was taken is given back
             self._admission.leave()
             raise
         session.is_attached = attached
@@ -229,7 +229,7 @@ class SessionTable:
         runner = self._runner_for(spec)
         try:
             environment = await runner.run(self._source.build)
-        except BaseException:
+        except BaseException:  # cancelling too: what was taken is given back
             runner.stop()
             raise
         learned = spec_of(type(environment))  # the source may have built one of another class since
