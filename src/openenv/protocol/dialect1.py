@@ -62,8 +62,11 @@ def load_json(frame: str | bytes) -> Json:
     if _LONG_NUMBER not in raw.translate(_DIGITS):
         try:
             return orjson.loads(frame)
-        except orjson.JSONDecodeError:
-            pass  # it is stricter than the JSON module existing peers write with; ask that one before saying no
+        except orjson.JSONDecodeError as error:
+            # It is stricter than the JSON module existing peers write with, so ask that one before saying no; but not
+            # how deep a frame may be nested, which differs from Python to Python.
+            if "depth" in error.msg or "recursion" in error.msg.lower():
+                raise ValueError("nested too deeply") from error
     try:
         return json.loads(frame)
     except RecursionError as error:
