@@ -77,7 +77,7 @@ class Session:
         id: Its name; whoever knows it may use the session.
         owner: Client address of an anonymous session; None for one that is addressed by its id.
         is_attached: Whether a live connection holds it, which keeps it from expiring.
-        last_used: Event loop time of the last call.
+        last_used: Event loop time of the last call; not kept while it is attached.
     """
 
     def __init__(
@@ -135,7 +135,8 @@ class Session:
                 logger.exception("internal error while serving %s", type(request).__name__)
                 return Fault("INTERNAL_ERROR", "The server failed while serving this request; its log says why.")
             finally:
-                self.last_used = asyncio.get_running_loop().time()
+                if not self.is_attached:  # an attached one does not expire, and a clock costs a tenth of a step
+                    self.last_used = asyncio.get_running_loop().time()
 
     async def metadata(self) -> EnvironmentMetadata | None:
         """Ask the environment to describe itself; None once the session has ended."""
