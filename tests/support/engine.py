@@ -88,9 +88,13 @@ def image_name() -> Iterator[str]:
 
 
 def remove_image(name: str) -> None:
-    """Remove an image, if there is one, with the containers made from it."""
+    """Remove an image, if there is one, with the containers made from it.
+
+    Those made from it by its name: the same files give the same image, so another test may use it under another one.
+    """
     if not docker(["image", "ls", "--quiet", name]):
         return
-    if made := docker(["ps", "--all", "--quiet", "--filter", f"ancestor={name}"]).split():
+    listed = docker(["ps", "--all", "--no-trunc", "--format", "{{.Image}} {{.ID}}"]).splitlines()
+    if made := [line.split()[1] for line in listed if line.split()[0] in (name, name.removesuffix(":latest"))]:
         docker(["rm", "--force", "--volumes", *made])
     docker(["image", "rm", "--force", name])
