@@ -113,6 +113,13 @@ def test_an_image_pushed_to_a_registry_is_pulled_and_stepped(image: str, environ
             with GenericEnvClient.from_docker_image(tag, pull="always") as env:
                 env.reset()
                 assert env.step({"message": "Hello, World!"}).reward == 1.3
+            remove_image(tag)
+            checked = subprocess.run(
+                [*OPENENV, "validate", "--image", tag], cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S
+            )
+            assert checked.returncode == 0, checked.stdout + checked.stderr
+            assert f"Pulling from you/{image.removesuffix(':latest')}" in checked.stderr
+            assert "server.start" in checked.stdout
         finally:
             remove_image(tag)
 

@@ -95,7 +95,7 @@ def test_a_folder_whose_app_does_not_import_says_why(tmp_path: Path) -> None:
 
 def test_an_image_that_is_not_there_is_one_failure() -> None:
     """Whether there is no such image or no engine: either way nothing was started, and nothing is asked."""
-    report = check_image("openenv-validate-no-such-image:latest")
+    report = check_image("openenv-validate-no-such-image:latest", pull="never")
     assert [result.id for result in report.failures] == [result.id for result in report.results] == ["server.start"]
     assert report.target == "openenv-validate-no-such-image:latest"
 

@@ -65,7 +65,10 @@ def validate(
         if url is not None:
             report = compliance.check_server(url, timeout_s=timeout, token=token, actions=tried, on_result=on_result)
         elif image is not None:
-            report = compliance.check_image(image, timeout_s=timeout, token=token, actions=tried, on_result=on_result)
+            with output.progress(f"Checking {image}") as on_line:
+                report = compliance.check_image(
+                    image, timeout_s=timeout, token=token, actions=tried, on_result=on_result, on_progress=on_line
+                )
         else:
             report = compliance.check_folder(
                 path or Path(), timeout_s=timeout, token=token, actions=tried, on_result=on_result

@@ -118,17 +118,21 @@ def check_image(
     token: str | None = None,
     actions: Actions | None = None,
     on_result: Told | None = None,
+    pull: str = "missing",
+    on_progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Check an image of this machine's Docker engine, in a container of its own.
 
     Args:
-        image: Its name. It is not pulled.
+        image: Its name.
         timeout_s: How long a reply may take.
         token: The bearer token, if the image makes its server ask for one.
         actions: What to try; by default some are made up from `/schema`.
         on_result: Told of each result as it is known.
+        pull: When to ask a registry for it: "missing", "always" or "never".
+        on_progress: Called with each line that a pull prints.
     """
-    runtime = DockerRuntime(image, env_vars=_ENV_VARS, pull="never")
+    runtime = DockerRuntime(image, env_vars=_ENV_VARS, pull=pull, on_progress=on_progress)
     server = Server(None, runtime=runtime, timeout_s=timeout_s, token=token, actions=actions)
     return Report(image, _started(START, server, (), on_result))
 
