@@ -1,11 +1,16 @@
 """What every test gets without asking: an environment with no setting of ours in it, and a check that it cleans up."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.leftovers import Holdings, leftovers
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that runs us in the background has SIGINT ignored, and every process we start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _PATIENCE_S = 5
 
