@@ -104,7 +104,7 @@ class Runtime(ABC):
                 wait_until_healthy(
                     self._url, died=self._ended, timeout_s=self._start_timeout_s, died_look_s=self._DIED_LOOK_S
                 )
-            except BaseException as error:
+            except BaseException as error:  # Ctrl-C too: what was launched is taken away
                 if isinstance(error, StartFailed | NotReady):
                     error.logs = error.logs or self._last_words()
                 # A launch that failed half-way, or was interrupted, may have left something running.

@@ -17,7 +17,6 @@ __all__ = ["Forwarder", "owner_of", "session_prefix"]
 _BOUND = frozenset({("POST", "/reset"), ("POST", "/step"), ("GET", "/state"), ("DELETE", "/session")})
 _CLIENT = "x-openenv-client"
 _SERVER = "x-openenv-server"
-_NEW = "new"
 _HOP = frozenset({b"connection", b"date", b"server"})
 _FRAMING = frozenset({b"connection", b"content-length", b"expect", b"keep-alive", b"transfer-encoding", b"upgrade"})
 _MAX_HEAD = 65536
