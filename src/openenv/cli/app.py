@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from openenv.cli import build, init, output, prune, ps, push, serve, stop, validate
+from openenv.cli import bench, build, init, output, prune, ps, push, serve, stop, validate
 from openenv.errors import ConfigurationError, HubError, OpenEnvError, ScaffoldError
 
 __all__ = ["app", "exit_code"]
@@ -61,6 +61,7 @@ def _openenv(
 
 # One line a command; its module keeps what is slow to import inside the function.
 app.command("init")(init.init)
+app.command("bench")(bench.bench)
 app.command("build")(build.build)
 app.command("prune")(prune.prune)
 app.command("ps")(ps.ps)

@@ -14,7 +14,7 @@ from openenv.errors import OpenEnvError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["answer", "error", "hint", "note", "progress"]
+__all__ = ["answer", "bar", "error", "hint", "note", "progress"]
 
 
 def answer(text: str) -> None:
@@ -45,6 +45,21 @@ def progress(title: str) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, console=console, transient=True) as shown:
         shown.add_task(title, total=None)
         yield lambda line: console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+@contextmanager
+def bar(title: str, total: int) -> Iterator[Callable[[str], None]]:
+    """Show how far a piece of work of `total` parts is; told of each part when it is done, it says which."""
+    console = _console(to_stderr=True)
+    if not console.is_terminal:
+        yield lambda part: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # as below
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as shown:
+        task = shown.add_task(title, total=total)
+        yield lambda part: shown.update(task, advance=1, description=f"{title}: {part}")
 
 
 def error(failed: OpenEnvError) -> None:

@@ -59,6 +59,11 @@ class ServerProcess:
         self._key = f"group {self._process.pid}"
         watchdog.guard(self._key, ["kill", "-KILL", "--", f"-{self._process.pid}"])
 
+    @property
+    def group(self) -> int:
+        """Number of its process group."""
+        return self._process.pid
+
     def output(self) -> str:
         """Give all it has printed."""
         if self._output.closed:
@@ -103,6 +108,11 @@ class LocalRuntime(Runtime):
     def died(self) -> str | None:
         """Say how the process ended; None while it runs."""
         return self._server.died() if self._server is not None else "it was stopped"
+
+    @property
+    def process_group(self) -> int | None:
+        """Number of the process group that the server and all its workers are in; None while there is none."""
+        return self._server.group if self._server is not None else None
 
     def _serve(self, command: Sequence[str], env: Mapping[str, str]) -> str:
         self._server = ServerProcess(command, env={**env, **self._env_vars, "PYTHONUNBUFFERED": "1"})
