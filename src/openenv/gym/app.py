@@ -1,0 +1,57 @@
+"""`create_app_from_gym`: the ASGI app that serves a Gymnasium environment."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from openenv.gym.environment import GymEnvironment, QuickGymEnvironment, is_quick
+from openenv.gym.models import models_of
+from openenv.gym.source import GymSource
+from openenv.server import ServerConfig, create_app
+
+__all__ = ["create_app_from_gym"]
+
+
+def create_app_from_gym(
+    make: str | Callable[..., Any],
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    env_name: str | None = None,
+    max_concurrent_envs: int | None = None,
+    blocking: bool | None = None,
+    config: ServerConfig | None = None,
+) -> Any:  # a FastAPI, which only the server's room knows
+    """Build the ASGI app that serves a Gymnasium environment, one of its own to each session.
+
+    One environment is built, looked at and closed first.
+
+    Args:
+        make: An id that Gymnasium knows (`CartPole-v1`, `my_module:MyEnv-v0`), an entry point (`my_module:make_env`),
+            or a callable; the latter two return a new `gymnasium.Env` at each call.
+        kwargs: The arguments of `gymnasium.make`, of the entry point or of the callable, such as `render_mode`.
+        env_name: The name under `/metadata`; the id, or the callable's name, when None.
+        max_concurrent_envs: Sessions at once; 64 when None.
+        blocking: Whether calls may take longer than some microseconds, so that each session gets a thread. None says
+            no for Gymnasium's classic control and toy text without rendering, and yes for everything else.
+        config: All settings of the server at once.
+
+    Raises:
+        ConfigurationError: Gymnasium cannot make it, it is no new `gymnasium.Env`, or its spaces cannot be sent.
+    """
+    source = GymSource(make, kwargs)
+    env = source.build()
+    try:
+        models = models_of(env)
+        if blocking is None:
+            blocking = not is_quick(env)
+    finally:
+        env.close()
+    environment = GymEnvironment if blocking else QuickGymEnvironment
+    return create_app(
+        functools.partial(environment, source),
+        models.action,
+        models.observation,
+        env_name=env_name or source.name,
+        max_concurrent_envs=max_concurrent_envs,
+        config=config,
+    )

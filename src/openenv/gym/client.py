@@ -1,0 +1,37 @@
+"""A client that knows nothing of the environment's types, and can look at it as the page does."""
+
+from typing import Any
+
+from openenv.client import GenericEnvClient
+from openenv.errors import UsageError
+from openenv.protocol import Fault, GetView, Reply, ViewIs, exception_for
+
+__all__ = ["GymClient"]
+
+
+class GymClient(GenericEnvClient):
+    """`GenericEnvClient` with views."""
+
+    def view(self) -> str:
+        """Ask how the environment shows its latest observation, as HTML. Raises as `view_of` does."""
+        return view_of(self._sync_line().ask(GetView()))
+
+    async def view_async(self) -> str:
+        """As `view`, for a client that is asynchronous."""
+        return view_of(await self._async_line().ask(GetView()))
+
+
+def view_of(reply: Reply) -> str:
+    """Take the HTML out of a reply.
+
+    Raises:
+        RemoteFault: The server said no.
+        UsageError: There is nothing to show.
+    """
+    if isinstance(reply, Fault):
+        raise exception_for(reply)
+    assert isinstance(reply, ViewIs)  # the session lets no other kind through
+    html: Any = reply.view.get("html") if isinstance(reply.view, dict) else None
+    if not isinstance(html, str):
+        raise UsageError("the server has no frame to show; call reset() first")
+    return html

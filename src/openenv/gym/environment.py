@@ -1,0 +1,87 @@
+"""A Gymnasium environment as an `Environment`."""
+
+from typing import Any
+
+import gymnasium
+
+from openenv.env import Environment, EnvironmentMetadata
+from openenv.gym.frames import frame_to_html
+from openenv.gym.info import info_to_metadata
+from openenv.gym.models import gives_frames, models_of
+from openenv.gym.source import GymSource
+from openenv.types import Action, Observation, State
+
+__all__ = ["GymEnvironment", "QuickGymEnvironment", "is_quick"]
+
+_QUICK = ("gymnasium.envs.classic_control.", "gymnasium.envs.toy_text.")
+
+
+class GymEnvironment(Environment[Action, Observation, State]):
+    """Adapts a `gymnasium.Env`. Each instance holds one, for all the episodes of its session.
+
+    An action is `{"action": member of the action space}`, an observation `{"observation": ...}`, and `info` is the
+    metadata. `reset` takes `options`, Gymnasium's.
+    """
+
+    SUPPORTS_CONCURRENT_SESSIONS = True
+
+    def __init__(self, source: GymSource) -> None:
+        super().__init__()
+        self._env = source.build()
+        self._observation_class = models_of(self._env).observation
+        self._name = source.name
+        self._state = State()
+
+    def reset(
+        self, seed: int | None = None, episode_id: str | None = None, options: dict[str, Any] | None = None
+    ) -> Observation:
+        """Begin an episode; without a seed the environment's random numbers go on where they are."""
+        observation, info = self._env.reset(seed=seed, options=options)
+        self._state = State(episode_id=episode_id)
+        metadata = info_to_metadata(info, has_terminated=False)
+        return self._observation_class.model_construct(observation=observation, metadata=metadata)
+
+    def step(self, action: Any) -> Observation:
+        """Carry out an action, whose field `action` is a member of the action space."""
+        observation, reward, terminated, truncated, info = self._env.step(action.action)
+        self._state.step_count += 1
+        return self._observation_class.model_construct(  # validated when it is written: what is wrong has a field then
+            observation=observation,
+            reward=reward,
+            done=bool(terminated or truncated),
+            truncated=bool(truncated),
+            metadata=info_to_metadata(info, has_terminated=bool(terminated and truncated)),
+        )
+
+    @property
+    def state(self) -> State:
+        """The episode's name, and how many steps it has had."""
+        return self._state
+
+    def render_web(self, observation: Any) -> str | None:
+        """Show the frame that the environment renders, when its render mode gives one."""
+        return frame_to_html(self._env.render(), self._name) if gives_frames(self._env) else None
+
+    def get_metadata(self) -> EnvironmentMetadata:
+        """Describe the environment by the first paragraph of its own docstring."""
+        paragraph = (type(self._env.unwrapped).__doc__ or "").strip().split("\n\n")[0]
+        description = " ".join(paragraph.split())
+        return EnvironmentMetadata(name=self._name, description=description, version=gymnasium.__version__)
+
+    def close(self) -> None:
+        """Close the environment."""
+        self._env.close()
+
+
+class QuickGymEnvironment(GymEnvironment):
+    """As `GymEnvironment`, with the promise that no call takes more than some microseconds."""
+
+    BLOCKING = False
+
+
+def is_quick(env: gymnasium.Env[Any, Any]) -> bool:
+    """Tell whether an environment's calls are known to take microseconds: those of Gymnasium's own small ones do.
+
+    Not while they render: a frame takes milliseconds.
+    """
+    return env.render_mode is None and f"{type(env.unwrapped).__module__}.".startswith(_QUICK)

@@ -1,0 +1,188 @@
+"""`make_vec`: many environments on a server as one `gymnasium.vector.VectorEnv`, as `SyncVectorEnv` would be it.
+
+Which lanes are reset or stepped and what `info` is made of follow Gymnasium's description of the three autoreset modes.
+How lanes are driven is the business of `LaneSet`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
+
+from openenv.errors import ConfigurationError, UsageError
+from openenv.gym.client import GymClient
+from openenv.gym.declared import About, Declared, Transition, declared_by, fetch_schema
+from openenv.gym.frames import frame_from_html
+from openenv.gym.lanes import LaneSet
+from openenv.gym.remote import Maker, metadata_of, spec_for
+
+__all__ = ["RemoteVectorEnv", "make_vec"]
+
+Stepped = tuple[Any, np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any], dict[str, Any]]
+
+
+def make_vec(
+    url: str,
+    num_envs: int,
+    *,
+    autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+    render_mode: str | None = None,
+    **client_options: Any,
+) -> "RemoteVectorEnv":
+    """Make a vector of environments that a server has; each lane is a session there.
+
+    Args:
+        url: Where the server is, such as `http://localhost:8000`; it must have room for that many sessions.
+        num_envs: Lanes.
+        autoreset_mode: What happens when an episode ends, as in Gymnasium: `NextStep`, `SameStep` or `Disabled`.
+        render_mode: As of `make`.
+        client_options: As of `make`.
+
+    Raises:
+        ConfigurationError, ConnectFailed, PeerError, Refused: As of `make`. A server without room for so many says so
+            at the first reset, after the time that it lets clients queue.
+    """
+    if num_envs < 1:
+        raise ConfigurationError(f"num_envs={num_envs}: must be 1 or more")
+    mode = AutoresetMode(autoreset_mode)
+    declared = declared_by(fetch_schema(GymClient(url, **client_options)._endpoint), url)
+    spec = spec_for(declared, Maker(url, client_options), render_mode)
+    lanes = LaneSet(lambda: GymClient(url, **client_options), num_envs)
+    env = RemoteVectorEnv(lanes, declared, num_envs, mode)
+    env.spec = spec
+    return env
+
+
+class RemoteVectorEnv(VectorEnv[Any, Any, np.ndarray[Any, Any]]):
+    """Environments on a server, side by side. What one lane raises is raised when all lanes have answered."""
+
+    def __init__(self, lanes: LaneSet, declared: Declared, num_envs: int, autoreset_mode: AutoresetMode) -> None:
+        about = declared.about or About()
+        self._lanes = lanes
+        self._declared = declared
+        self._mode = autoreset_mode
+        self.num_envs = num_envs
+        self.single_action_space = declared.action_space
+        self.single_observation_space = declared.observation_space
+        self.action_space = batch_space(declared.action_space, num_envs)
+        self.observation_space = batch_space(declared.observation_space, num_envs)
+        self.render_mode = about.render_mode
+        self.metadata = {**metadata_of(about), "autoreset_mode": autoreset_mode}
+        self._observations: list[Any] = [None] * num_envs
+        self._rewards = np.zeros(num_envs, dtype=np.float64)
+        self._terminations = np.zeros(num_envs, dtype=np.bool_)
+        self._truncations = np.zeros(num_envs, dtype=np.bool_)
+        self._ended = np.zeros(num_envs, dtype=np.bool_)
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begin episodes in all lanes, or in those of `options["reset_mask"]`.
+
+        Args:
+            seed: One for each lane, or the first one's, from which the others count up.
+            options: Those of each lane's `reset`.
+        """
+        seeds = self._seeds(seed)
+        options = None if options is None else dict(options)
+        mask = np.ones(self.num_envs, dtype=np.bool_)
+        if options is not None and "reset_mask" in options:
+            mask = self._mask(options.pop("reset_mask"))
+        indices = [int(index) for index in np.flatnonzero(mask)]
+        asked = [self._declared.reset_options(seeds[index], options) for index in indices]
+        results = self._lanes.reset(indices, asked, fresh=True)
+        infos: dict[str, Any] = {}
+        for index, result in zip(indices, results, strict=True):
+            arrived = self._declared.read(result)
+            self._observations[index] = arrived.observation
+            infos = self._add_info(infos, arrived.info, index)
+        for flags in (self._terminations, self._truncations, self._ended):
+            flags[mask] = False
+        return self._batch(), infos
+
+    def step(self, actions: Any) -> Stepped:
+        """Carry out one action in each lane, or begin its next episode, as the autoreset mode says."""
+        if self._observations[0] is None:
+            raise UsageError("step() was called before reset()")
+        given = list(iterate(self.action_space, actions))
+        if len(given) != self.num_envs:
+            raise UsageError(f"{len(given)} actions were given for {self.num_envs} environments")
+        if self._mode is AutoresetMode.DISABLED and self._ended.any():
+            lanes = ", ".join(map(str, np.flatnonzero(self._ended)))
+            raise UsageError(f"the episodes of lanes {lanes} have ended; reset them by options={{'reset_mask': ...}}")
+        resting = [int(i) for i in np.flatnonzero(self._ended)] if self._mode is AutoresetMode.NEXT_STEP else []
+        moving = [index for index in range(self.num_envs) if index not in set(resting)]
+        sent = [self._declared.action(given[index]) for index in moving]  # first: nothing has happened if one is wrong
+        begun = self._begin(resting)
+        results = self._lanes.step(moving, sent) if moving else []
+        moved = {index: self._declared.read(result) for index, result in zip(moving, results, strict=True)}
+        ended = [index for index, arrived in moved.items() if arrived.terminated or arrived.truncated]
+        again = self._begin(ended) if self._mode is AutoresetMode.SAME_STEP else {}
+        infos: dict[str, Any] = {}
+        for index in range(self.num_envs):
+            infos = self._take(index, begun.get(index), moved.get(index), again.get(index), infos)
+        self._ended = np.logical_or(self._terminations, self._truncations)
+        return self._batch(), self._rewards.copy(), self._terminations.copy(), self._truncations.copy(), infos
+
+    def render(self) -> tuple[Any, ...] | None:
+        """Fetch each lane's frame; None when the server does not render."""
+        if self.render_mode is None:
+            return None
+        return tuple(frame_from_html(view) for view in self._lanes.views(range(self.num_envs)))
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """End the sessions; the server goes on."""
+        self._lanes.close()
+
+    def _begin(self, indices: Sequence[int]) -> dict[int, Transition]:
+        """Begin the next episode of some lanes, with the random numbers that they are at."""
+        if not indices:
+            return {}
+        results = self._lanes.reset(indices, [{}] * len(indices), fresh=False)
+        return {index: self._declared.read(result) for index, result in zip(indices, results, strict=True)}
+
+    def _take(
+        self,
+        index: int,
+        begun: Transition | None,
+        moved: Transition | None,
+        again: Transition | None,
+        infos: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Take in one lane: a new episode, or a step, or a step that ended one and the beginning of the next."""
+        latest = begun or moved
+        assert latest is not None  # each lane was either reset or stepped
+        self._rewards[index] = latest.reward
+        self._terminations[index] = latest.terminated
+        self._truncations[index] = latest.truncated
+        if again is not None:
+            infos = self._add_info(infos, {"final_obs": latest.observation, "final_info": latest.info}, index)
+            latest = again
+        self._observations[index] = latest.observation
+        return self._add_info(infos, latest.info, index)
+
+    def _batch(self) -> Any:
+        space = self.single_observation_space
+        room: Any = create_empty_array(space, self.num_envs, np.zeros)
+        return concatenate(space, self._observations, room)
+
+    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, int | np.integer):
+            return [int(seed) + index for index in range(self.num_envs)]
+        seeds = list(seed)
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"{len(seeds)} seeds were given for {self.num_envs} environments")
+        return seeds
+
+    def _mask(self, mask: Any) -> np.ndarray[Any, Any]:
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            raise TypeError("options['reset_mask'] must be an array of booleans")
+        if mask.shape != (self.num_envs,) or not mask.any():
+            raise ValueError(f"options['reset_mask'] must have {self.num_envs} entries, and one at least that is True")
+        if not mask.all() and self._observations[0] is None:
+            raise UsageError("some lanes only were to be reset before all were once")
+        return mask

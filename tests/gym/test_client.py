@@ -1,0 +1,37 @@
+"""What a server shows of an observation, taken out of its reply."""
+
+from typing import Any
+
+import pytest
+
+from openenv.errors import EnvironmentFailed, UsageError
+from openenv.gym.client import GymClient, view_of
+from openenv.protocol import Fault, ViewIs
+from tests.gym.conftest import Serve
+
+
+@pytest.mark.parametrize("view", [{"html": None, "actions": []}, {}, None, {"html": 3}])
+def test_nothing_to_show_is_a_mistake_of_the_caller(view: Any) -> None:
+    with pytest.raises(UsageError, match=r"call reset\(\) first"):
+        view_of(ViewIs(view))
+
+
+def test_fault_is_raised() -> None:
+    with pytest.raises(EnvironmentFailed, match="no screen"):
+        view_of(Fault("EXECUTION_ERROR", "no screen"))
+
+
+async def _look(url: str) -> str:
+    async with GymClient(url) as client:
+        await client.reset()
+        return await GymClient.view_async(client._client)  # type: ignore[arg-type]  # the face's own client
+
+
+def test_view_is_had_both_ways(serve: Serve) -> None:
+    import asyncio
+
+    url = serve("Mixed-v0", {"render_mode": "ansi"})
+    with GymClient(url) as client:
+        client.reset()
+        assert client.view() == "<pre>a &lt;b&gt;\n&amp; c</pre>"
+    assert asyncio.run(_look(url)) == "<pre>a &lt;b&gt;\n&amp; c</pre>"
