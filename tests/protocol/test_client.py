@@ -24,6 +24,7 @@ from openenv.protocol import (
     Dialect1,
     Fault,
     GetState,
+    GetView,
     JsonRpc,
     JsonRpcReply,
     Observed,
@@ -32,6 +33,7 @@ from openenv.protocol import (
     Reset,
     StateIs,
     Step,
+    ViewIs,
 )
 from openenv.protocol.client import fits
 from openenv.testing import Pair
@@ -61,10 +63,16 @@ def broken_by(cause: BaseException) -> Pair:
 
 @pytest.mark.parametrize(
     ("request_", "reply"),
-    [(Reset(), Observed({})), (Step({}), Observed({})), (GetState(), StateIs({})), (JsonRpc({}), JsonRpcReply({}))],
+    [
+        (Reset(), Observed({})),
+        (Step({}), Observed({})),
+        (GetState(), StateIs({})),
+        (GetView(), ViewIs({})),
+        (JsonRpc({}), JsonRpcReply({})),
+    ],
 )
 def test_every_request_has_its_kind_of_reply_or_a_fault(request_: Request, reply: Reply) -> None:
-    every: list[Reply] = [Observed({}), StateIs({}), JsonRpcReply({}), FAILED]
+    every: list[Reply] = [Observed({}), StateIs({}), ViewIs({}), JsonRpcReply({}), FAILED]
     assert [other for other in every if fits(request_, other)] == [reply, FAILED]
     assert answered(Pair(), request_, reply) == reply
     assert answered(Pair(), request_, FAILED) == FAILED

@@ -11,6 +11,7 @@ from openenv.protocol import (
     Dialect1,
     Fault,
     GetState,
+    GetView,
     JsonRpc,
     JsonRpcReply,
     Observed,
@@ -19,6 +20,7 @@ from openenv.protocol import (
     Reset,
     StateIs,
     Step,
+    ViewIs,
 )
 from tests.protocol.numbered import Numbered
 
@@ -29,12 +31,14 @@ REQUESTS: list[Request] = [
     Reset({"seed": 1}, 2.0),
     Step({"text": "\u00e9"}, None, {"a": [1]}),
     GetState(),
+    GetView(),
     Close(),
     JsonRpc({"id": 1}),
 ]
 REPLIES: list[Reply] = [
     Observed({"metadata": {"n": 1}}, 0.5, True, {"n": 1}, True),
     StateIs({"step_count": 3}),
+    ViewIs({"html": None, "actions": []}),
     JsonRpcReply({"id": 1}),
     Fault("EXECUTION_ERROR", "asked to", {"exception": "ValueError"}),
 ]

@@ -17,6 +17,7 @@ from openenv.protocol import (
     Dialect1,
     Fault,
     GetState,
+    GetView,
     Incoming,
     Json,
     JsonRpc,
@@ -27,6 +28,7 @@ from openenv.protocol import (
     Reset,
     StateIs,
     Step,
+    ViewIs,
 )
 from openenv.protocol.dialect1 import load_json
 
@@ -39,7 +41,7 @@ JSON = st.recursive(
 ENVELOPES = st.fixed_dictionaries(
     {},
     optional={
-        "type": st.sampled_from(["reset", "step", "state", "close", "mcp", "observation", "error"]) | JSON,
+        "type": st.sampled_from(["reset", "step", "state", "view", "close", "mcp", "observation", "error"]) | JSON,
         "data": JSON,
         "timeout_s": JSON,
         "options": JSON,
@@ -73,6 +75,7 @@ def refusal(frame: str | bytes) -> tuple[str, list[Json]]:
         (Reset({"seed": 7, "episode_id": "e"}), b'{"type":"reset","data":{"seed":7,"episode_id":"e"}}'),
         (Step({"message": "h\u00e9 \U0001f600"}), '{"type":"step","data":{"message":"h\u00e9 \U0001f600"}}'.encode()),
         (GetState(), b'{"type":"state"}'),
+        (GetView(), b'{"type":"view"}'),
         (Close(), b'{"type":"close"}'),
         (JsonRpc({"jsonrpc": "2.0", "id": 1}), b'{"type":"mcp","data":{"jsonrpc":"2.0","id":1}}'),
         # What is ours is absent unless used.
@@ -110,6 +113,10 @@ def test_request_frames(request_: Request, frame: bytes) -> None:
             b'{"type":"observation","data":{"observation":{"metadata":{}},"reward":null,"done":true,"truncated":true}}',
         ),
         (StateIs({"episode_id": "ep", "step_count": 1}), b'{"type":"state","data":{"episode_id":"ep","step_count":1}}'),
+        (
+            ViewIs({"html": "<b>\u00e9</b>", "actions": [{"label": "Up", "action": {"to": 1}}]}),
+            '{"type":"view","data":{"html":"<b>\u00e9</b>","actions":[{"label":"Up","action":{"to":1}}]}}'.encode(),
+        ),
         (JsonRpcReply({"jsonrpc": "2.0", "id": 4}), b'{"type":"mcp","data":{"jsonrpc":"2.0","id":4}}'),
         (Fault("EXECUTION_ERROR", "'k'"), b'{"type":"error","data":{"message":"\'k\'","code":"EXECUTION_ERROR"}}'),
         (
@@ -150,7 +157,12 @@ def test_a_fault_of_any_shape_is_read() -> None:
 
 def test_the_additions_are_those_the_handshake_names() -> None:
     ours = json.loads(codec.encode_request(Step({}, 1.0, {"a": 1}), 0)).keys() - {"type", "data"}
-    assert sorted(ours) == list(EXTENSIONS)
+    assert sorted([*ours, json.loads(codec.encode_request(GetView(), 0))["type"]]) == list(EXTENSIONS)
+
+
+@pytest.mark.parametrize("field", ["data", "timeout_s", "options"])
+def test_a_view_is_asked_for_by_its_type_alone(field: str) -> None:
+    assert refusal(json.dumps({"type": "view", field: {}})) == ("VALIDATION_ERROR", [[field]])
 
 
 # Requests that are wrong, or only unusual.

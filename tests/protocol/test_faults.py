@@ -23,6 +23,7 @@ TABLE = {
     "FORBIDDEN": (errors.Refused, 403, False),
     "UNSUPPORTED_MEDIA_TYPE": (errors.BadRequest, 415, False),
     "TOO_LARGE": (errors.BadRequest, 413, False),
+    "CANCELLED": (RemoteFault, 409, False),
     "INTERNAL_ERROR": (RemoteFault, 500, False),
 }
 

@@ -10,6 +10,7 @@ from openenv.protocol import (
     Close,
     Fault,
     GetState,
+    GetView,
     JsonRpc,
     JsonRpcReply,
     Observed,
@@ -18,10 +19,12 @@ from openenv.protocol import (
     Reset,
     StateIs,
     Step,
+    ViewIs,
 )
 
 ONE_OF_EACH = [
-    Reset(), Step({}), GetState(), Close(), JsonRpc({}), Observed({}), StateIs({}), JsonRpcReply({}), Fault("C", "m")
+    Reset(), Step({}), GetState(), GetView(), Close(), JsonRpc({}),
+    Observed({}), StateIs({}), ViewIs({}), JsonRpcReply({}), Fault("C", "m"),
 ]  # fmt: skip
 
 

@@ -4,13 +4,29 @@ Nothing here opens a socket, starts a thread, reads a clock or an environment va
 """
 
 from openenv.protocol.client import Call, ClientSession, ClientState
+from openenv.protocol.client_link import ClientLink, ClientLinkState, LinkCall
 from openenv.protocol.codec import Codec, Incoming
 from openenv.protocol.dialect1 import EXTENSIONS, EXTENSIONS_HEADER, Dialect1
 from openenv.protocol.faults import FAULTS, FaultRule, exception_for, rule_of
+from openenv.protocol.frames import is_binary
+from openenv.protocol.link_messages import (
+    Batch,
+    BatchReply,
+    Closed,
+    CloseLanes,
+    LinkLimits,
+    LinkReply,
+    LinkRequest,
+    Open,
+    Opened,
+    Welcome,
+    cancelled,
+)
 from openenv.protocol.messages import (
     Close,
     Fault,
     GetState,
+    GetView,
     Json,
     JsonRpc,
     JsonRpcReply,
@@ -20,34 +36,64 @@ from openenv.protocol.messages import (
     Reset,
     StateIs,
     Step,
+    ViewIs,
 )
+from openenv.protocol.served_call import Encoded, Outcome, ServedCall, Work
 from openenv.protocol.server import ServerCall, ServerSession
+from openenv.protocol.server_link import ServerLink, ServerLinkState
+from openenv.protocol.welcome import RESUME_HEADER, SUBPROTOCOL, read_resume
 
 __all__ = [
     "EXTENSIONS",
     "EXTENSIONS_HEADER",
     "FAULTS",
+    "RESUME_HEADER",
+    "SUBPROTOCOL",
+    "Batch",
+    "BatchReply",
     "Call",
+    "ClientLink",
+    "ClientLinkState",
     "ClientSession",
     "ClientState",
     "Close",
+    "CloseLanes",
+    "Closed",
     "Codec",
     "Dialect1",
+    "Encoded",
     "Fault",
     "FaultRule",
     "GetState",
+    "GetView",
     "Incoming",
     "Json",
     "JsonRpc",
     "JsonRpcReply",
+    "LinkCall",
+    "LinkLimits",
+    "LinkReply",
+    "LinkRequest",
     "Observed",
+    "Open",
+    "Opened",
+    "Outcome",
     "Reply",
     "Request",
     "Reset",
+    "ServedCall",
     "ServerCall",
+    "ServerLink",
+    "ServerLinkState",
     "ServerSession",
     "StateIs",
     "Step",
+    "ViewIs",
+    "Welcome",
+    "Work",
+    "cancelled",
     "exception_for",
+    "is_binary",
+    "read_resume",
     "rule_of",
 ]

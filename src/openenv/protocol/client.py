@@ -18,6 +18,7 @@ from openenv.protocol.messages import (
     Close,
     Fault,
     GetState,
+    GetView,
     JsonRpc,
     JsonRpcReply,
     Observed,
@@ -26,6 +27,7 @@ from openenv.protocol.messages import (
     Reset,
     StateIs,
     Step,
+    ViewIs,
 )
 
 __all__ = ["Call", "ClientSession", "ClientState", "fits"]
@@ -51,6 +53,7 @@ _ANSWERS: dict[type[Request], type[Reply]] = {
     Reset: Observed,
     Step: Observed,
     GetState: StateIs,
+    GetView: ViewIs,
     JsonRpc: JsonRpcReply,
 }
 

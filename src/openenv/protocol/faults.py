@@ -30,11 +30,13 @@ class FaultRule:
         error: The exception a client raises for it.
         http_status: Its status over HTTP.
         ends_session: Whether the session is gone with it.
+        retryable: Whether the same request may succeed if it is simply sent again, later.
     """
 
     error: type[RemoteFault]
     http_status: int
     ends_session: bool = False
+    retryable: bool = False
 
 
 FAULTS: dict[str, FaultRule] = {
@@ -42,7 +44,7 @@ FAULTS: dict[str, FaultRule] = {
     "UNKNOWN_TYPE": FaultRule(BadRequest, 400),
     "VALIDATION_ERROR": FaultRule(BadAction, 422),
     "EXECUTION_ERROR": FaultRule(EnvironmentFailed, 500),
-    "CAPACITY_REACHED": FaultRule(AtCapacity, 503, ends_session=True),
+    "CAPACITY_REACHED": FaultRule(AtCapacity, 503, ends_session=True, retryable=True),
     "FACTORY_ERROR": FaultRule(FactoryFailed, 500, ends_session=True),
     "SESSION_ERROR": FaultRule(UnknownSession, 500, ends_session=True),
     # ---
@@ -54,6 +56,7 @@ FAULTS: dict[str, FaultRule] = {
     "FORBIDDEN": FaultRule(Refused, 403),
     "UNSUPPORTED_MEDIA_TYPE": FaultRule(BadRequest, 415),
     "TOO_LARGE": FaultRule(BadRequest, 413),
+    "CANCELLED": FaultRule(RemoteFault, 409),
     "INTERNAL_ERROR": FaultRule(RemoteFault, 500),
 }
 _UNKNOWN = FaultRule(RemoteFault, 500)

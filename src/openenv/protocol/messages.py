@@ -10,6 +10,7 @@ __all__ = [
     "Close",
     "Fault",
     "GetState",
+    "GetView",
     "Json",
     "JsonRpc",
     "JsonRpcReply",
@@ -19,6 +20,7 @@ __all__ = [
     "Reset",
     "StateIs",
     "Step",
+    "ViewIs",
 ]
 
 Json = Any  # a JSON value; on the way out also an `orjson.Fragment` of one, so that nothing is encoded twice
@@ -43,7 +45,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class GetState:
-    """Ask for the environment's state."""
+    """Ask for the environment's state. `timeout_s` is kept by the asking side alone."""
+
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetView:
+    """Ask how the environment would show its latest observation to a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,13 @@ class StateIs:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewIs:
+    """Answers `GetView`: `html`, a string or null, and `actions`, a list of objects with `label` and `action`."""
+
+    view: Json
+
+
+@dataclass(frozen=True, slots=True)
 class JsonRpcReply:
     """Answers `JsonRpc`."""
 
@@ -102,5 +118,5 @@ class Fault:
         return cls(error.code, error.message, error.details)
 
 
-Request = Reset | Step | GetState | Close | JsonRpc
-Reply = Observed | StateIs | JsonRpcReply | Fault
+Request = Reset | Step | GetState | GetView | Close | JsonRpc
+Reply = Observed | StateIs | ViewIs | JsonRpcReply | Fault

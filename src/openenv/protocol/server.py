@@ -6,7 +6,7 @@ requests.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from openenv.errors import LocalError, PeerError
 from openenv.protocol.client import fits
@@ -21,8 +21,7 @@ MAX_BACKLOG_BYTES = 32 * 1024 * 1024
 """Bytes of them. One frame more than a server takes at once is a peer that would fill its memory."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ServerCall:
+class ServerCall(NamedTuple):  # a frozen dataclass takes four times as long to make
     """One request to be served. `request` is a fault when the frame made no sense: answer with it."""
 
     id: int | None

@@ -94,8 +94,8 @@ class LocalSubject(Subject):
                 spec = self._source.spec
         assert spec is not None  # open() has learned it
         observation = self._observation_class or _observation_class(spec.environment_class)
-        state_class = spec.state_class
-        found = ServedSchemas(self._action_class, observation, lambda: state_class)
+        known = spec
+        found = ServedSchemas(self._action_class, observation, lambda: known)
         return {"action": found.action, "observation": found.observation, "state": found.state}
 
     def read_schemas(self) -> None:

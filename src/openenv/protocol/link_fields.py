@@ -1,0 +1,30 @@
+"""What the fields of dialect 2 may hold; both directions ask here."""
+
+from typing import Any
+
+from openenv.protocol.messages import Json
+
+__all__ = ["MAX_COUNT", "MAX_LANE", "OPS", "are_lanes", "is_column", "is_count"]
+
+MAX_COUNT = 2**53
+"""The largest integer that every JSON library holds exactly."""
+MAX_LANE = 2**31 - 1
+OPS = ("reset", "step", "state")
+"""What a batch may ask of its lanes."""
+
+
+def is_count(value: Json) -> bool:
+    """Tell whether `value` numbers or counts something."""
+    return type(value) is int and 0 <= value <= MAX_COUNT
+
+
+def are_lanes(lanes: Json) -> bool:
+    """Check a list as a whole: asking each of a thousand lanes would cost more than stepping some."""
+    if not isinstance(lanes, list) or set(map(type, lanes)) != {int}:
+        return False
+    return min(lanes) >= 0 and max(lanes) <= MAX_LANE and len(set(lanes)) == len(lanes)
+
+
+def is_column(value: Any) -> bool:
+    """Tell a list, or an array of one dimension at least, from all else."""
+    return isinstance(value, list) or bool(getattr(value, "shape", ()))
