@@ -216,6 +216,72 @@ def test_a_state_that_cannot_be_sent_names_its_source() -> None:
         adapter(StateOf(lambda: 5)).state()
 
 
+# What is shown to a person.
+
+
+class Shown(Playful):
+    """Shows, and offers, what it is told to."""
+
+    def __init__(self, show: Callable[[Any], Any]) -> None:
+        self.show = show
+
+    def render_web(self, observation: Any) -> Any:
+        return self.show(observation)
+
+    def web_actions(self, observation: Any) -> Any:
+        return self.show(observation)
+
+
+class AsyncShown(Shown):
+    async def render_web(self, observation: Any) -> Any:
+        return await _settled(self.show(observation))
+
+    async def web_actions(self, observation: Any) -> Any:
+        return await _settled(self.show(observation))
+
+
+def view_of(environment: Any) -> tuple[str | None, bytes]:
+    """Step, and ask how the observation is shown."""
+    adapted = adapter(environment)
+    run(adapted.step(lambda: Observation(reward=3.0), {}))
+
+    async def ask() -> Any:
+        return [await _settled(adapted.render_web()), await _settled(adapted.web_actions())]
+
+    html, actions = asyncio.run(ask())
+    return html, actions
+
+
+@pytest.mark.parametrize("environment_class", [Shown, AsyncShown])
+def test_latest_observation_is_shown_as_it_was_returned(environment_class: type[Shown]) -> None:
+    seen: list[Any] = []
+    assert view_of(environment_class(seen.append)) == (None, b"[]")
+    assert [observation.reward for observation in seen] == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("environment_class", [Shown, AsyncShown])
+def test_view_that_raises_becomes_a_fault(environment_class: type[Shown]) -> None:
+    with pytest.raises(EnvironmentFailed, match="KeyError: 'gone'"):
+        view_of(environment_class(raising(KeyError("gone"))))
+
+
+@pytest.mark.parametrize("environment_class", [Shown, AsyncShown])
+def test_view_that_is_no_html_is_named(environment_class: type[Shown]) -> None:
+    with pytest.raises(BadObservation, match=r"Shown\.render_web returned bytes instead of HTML or None"):
+        view_of(environment_class(lambda _: b"<b>"))
+
+
+def test_observation_is_kept_for_classes_alone_that_show_it() -> None:
+    plain, shown = adapter(Playful()), adapter(Shown(lambda _: None))
+    for adapted in (plain, shown):
+        run(adapted.step(Observation, {}))
+    assert [each.can_show for each in (plain, shown)] == [False, True]
+    with pytest.raises(BadObservation):
+        run(shown.step(lambda: Observation(reward=float("nan")), {}))
+    assert shown.can_show
+    assert (plain.render_web(), plain.web_actions()) == (None, b"[]")
+
+
 # Description.
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, computed_field, field_serializer, model_serializer
 
 from openenv.env import encode_observation, encode_state
+from openenv.env.encoding import encode_actions, encode_reply
 from openenv.errors import BadObservation
 from openenv.types import Observation, State
 
@@ -394,3 +395,53 @@ def test_a_state_that_cannot_be_sent_names_its_field(state: Any, value: object) 
 def test_what_is_no_state_is_refused_by_its_type(state: object) -> None:
     with pytest.raises(BadObservation, match=f"is a {type(state).__name__}; make it a State"):
         encode_state(state, source="E.state")
+
+
+# What an environment shows to a person.
+
+
+class Move(BaseModel):
+    to: int
+
+
+class Nameless:
+    pass
+
+
+def test_actions_are_pairs_of_a_label_and_a_model_or_a_mapping() -> None:
+    text = encode_actions([("Up \u00e9", Move(to=1)), ["Down", {"to": 2}]], source="E.web_actions")
+    assert json.loads(text) == [{"label": "Up \u00e9", "action": {"to": 1}}, {"label": "Down", "action": {"to": 2}}]
+    assert encode_actions(None, source="E") == encode_actions((), source="E") == b"[]"
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        5,
+        "ab",
+        {"Up": Move(to=1)},
+        [Move(to=1)],
+        ["ab"],
+        [("Up",)],
+        [("Up", Move(to=1), 2)],
+        [(1, Move(to=1))],
+        [("Up", None)],
+        [("Up", {"to": NAN})],
+        [("Up", {"to": Nameless()})],
+        [("\udcff", {"to": 1})],
+    ],
+)
+def test_actions_that_cannot_be_sent_are_named(actions: object) -> None:
+    with pytest.raises(BadObservation, match=r"^E\.web_actions"):
+        encode_actions(actions, source="E.web_actions")
+
+
+def test_reply_is_a_mapping_or_nothing() -> None:
+    assert encode_reply({"id": 1, "result": {}}, source="E") == b'{"id":1,"result":{}}'
+    assert encode_reply(None, source="E") is None
+
+
+@pytest.mark.parametrize("reply", [5, "{}", [], {"result": NAN}, {"result": Nameless()}])
+def test_reply_that_cannot_be_sent_is_named(reply: object) -> None:
+    with pytest.raises(BadObservation, match=r"^E\.handle_json_rpc"):
+        encode_reply(reply, source="E.handle_json_rpc")

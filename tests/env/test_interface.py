@@ -78,6 +78,10 @@ def test_a_class_is_described_by_its_name_and_the_first_paragraph_of_its_docstri
     assert Doubling().get_metadata().description == ""
 
 
+def test_an_environment_shows_nothing_unasked() -> None:
+    assert (Bare().render_web(Observation()), Bare().web_actions(Observation())) == (None, [])
+
+
 def test_an_environment_promises_nothing_unasked() -> None:
     assert (Bare.SUPPORTS_CONCURRENT_SESSIONS, Bare.REQUIRES_SINGLE_THREAD_EXECUTOR, Bare.BLOCKING) == (
         False,

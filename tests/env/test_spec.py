@@ -187,6 +187,29 @@ def test_promises_are_read_and_default_to_none_made() -> None:
     assert not spec_of(EchoEnvironment).describes_itself
 
 
+def test_what_a_class_can_do_besides_is_read_off_it() -> None:
+    class Shown(EchoEnvironment):
+        async def render_web(self, observation: Any) -> str:
+            return ""
+
+    class Button(Small):
+        def web_actions(self, observation: Any) -> list[Any]:
+            return []
+
+    class Tool(Small):
+        def handle_json_rpc(self, request: dict[str, Any]) -> None: ...
+
+        def render_web(self, observation: Any) -> None: ...
+
+    plain, shown, button, tool = (spec_of(each) for each in (EchoEnvironment, Shown, Button, Tool))
+    assert [each.capabilities for each in (plain, shown, button, tool)] == [(), ("view",), ("view",), ("view", "mcp")]
+    assert [each.has_view for each in (plain, shown, button, tool)] == [False, True, True, True]
+    assert (plain.render_web, plain.web_actions, plain.handle_json_rpc) == (None, None, None)
+    assert shown.render_web is not None
+    assert shown.render_web.is_async
+    assert [method.name for method in tool.methods] == ["reset", "step", "render_web", "handle_json_rpc"]
+
+
 def test_a_class_is_inspected_once() -> None:
     assert spec_of(Small) is spec_of(Small)
     assert spec_of(Small).name == "Small"

@@ -1,14 +1,16 @@
 """`openenv.server.access`: who may call, and how the rest is told."""
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from starlette.datastructures import Headers
+from websockets.exceptions import InvalidStatus
 
 from openenv.errors import BadRequest, Refused
 from openenv.server import ServerConfig
-from openenv.server.access import Scope, check, host_name, scope_of
+from openenv.server.access import Scope, check, gradio_pass, handshake_subprotocol, host_name, scope_of
 from tests.server.peers import ask, http, ws
 from tests.server.stage import app_of
 from tests.support.echo import EchoEnvironment
@@ -183,6 +185,130 @@ class _Secret(str):
 
 def test_token_is_compared_in_constant_time() -> None:
     assert checked(authorization="Bearer boss", token=_Secret("boss")) is Scope.ORCHESTRATOR
+
+
+# ---- the token of a page, which cannot give its WebSocket a header
+
+
+def subprotocol(token: str | bytes) -> str:
+    raw = token if isinstance(token, bytes) else token.encode()
+    return "openenv.bearer." + base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("offered", "said"),
+    [
+        ("openenv.v1", "is missing"),
+        ("openenv.bearer.", "is missing"),
+        ("openenv.bearer", "is missing"),
+        (f"openenv.v1, {subprotocol('bos')}", "is wrong"),
+        (f"openenv.v1, {subprotocol('bosss')}", "is wrong"),
+        ("openenv.v1, openenv.bearer.boss", "is wrong"),  # not encoded
+        ("openenv.bearer.!!!!", "is wrong"),
+        ("openenv.bearer.A", "is wrong"),
+        ("openenv.bearer.\xe9", "is wrong"),
+        (f"{subprotocol('nope')}, {subprotocol('boss')}", "is wrong"),  # one guess a handshake
+        (subprotocol(b"\xff\xfe"), "is wrong"),
+    ],
+)
+def test_wrong_token_in_a_subprotocol_is_refused_and_not_repeated(offered: str, said: str) -> None:
+    with pytest.raises(Refused, match=said) as raised:
+        checked(sec_websocket_protocol=offered, token="boss")
+    assert raised.value.code == "UNAUTHORIZED"
+    assert "openenv.bearer" not in str(raised.value)
+
+
+@pytest.mark.parametrize("token", ["boss", "schl\u00fcssel", "a", "ab", "??>>~~", "x" * 500])
+def test_right_token_in_a_subprotocol_opens(token: str) -> None:
+    for offered in (f"openenv.v1, {subprotocol(token)}", f"{subprotocol(token)},openenv.v1", subprotocol(token)):
+        assert checked(sec_websocket_protocol=offered, token=token) is Scope.ORCHESTRATOR
+        assert checked(sec_websocket_protocol=offered, agent_token=token) is Scope.AGENT
+
+
+def test_header_goes_before_the_subprotocol() -> None:
+    assert refused(authorization="Bearer nope", sec_websocket_protocol=subprotocol("boss"), token="boss") == (
+        "UNAUTHORIZED"
+    )
+
+
+def test_subprotocol_is_for_handshakes_alone() -> None:
+    assert refused(path="/schema", sec_websocket_protocol=subprotocol("boss"), token="boss") == "UNAUTHORIZED"
+
+
+@pytest.mark.parametrize(
+    ("offered", "selected"),
+    [
+        ([], None),
+        (["openenv.bearer.Ym9zcw"], None),
+        (["chat", "openenv.V1"], None),
+        (["openenv.bearer.Ym9zcw", "openenv.v1"], "openenv.v1"),
+    ],
+)
+def test_subprotocol_that_is_selected_is_one_we_speak_and_never_the_token(
+    offered: list[str], selected: str | None
+) -> None:
+    assert handshake_subprotocol(offered) == selected
+
+
+def test_page_opens_its_socket_with_its_token(locked: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", logger="openenv")
+    offered: list[Any] = ["openenv.v1", subprotocol("boss")]
+    with ws(locked, subprotocols=offered) as peer:
+        assert peer.subprotocol == "openenv.v1"
+        assert ask(peer, {"type": "reset"})["type"] == "observation"
+    offered[1] = subprotocol("nope")
+    with pytest.raises(InvalidStatus) as raised, ws(locked, subprotocols=offered):
+        pass
+    assert raised.value.response.status_code == 401
+    assert not {"boss", subprotocol("boss"), subprotocol("nope")} & set(caplog.text.split())
+
+
+# ---- an environment's own UI, in a frame that can say no token
+
+
+def passed(token: str = "boss") -> str:
+    given = gradio_pass({}, token)
+    assert given is not None
+    return given
+
+
+def test_pass_is_not_the_token_and_goes_to_those_who_said_it() -> None:
+    assert "boss" not in passed()
+    assert passed() != passed("bosss")
+    assert gradio_pass({}, None) is None
+    assert gradio_pass({"openenv.scope": Scope.AGENT}, "boss") is None
+
+
+@pytest.mark.parametrize("path", ["/web/gradio/", "/web/gradio/gradio_api/info"])
+def test_pass_opens_the_ui(path: str) -> None:
+    assert checked(path=path, cookie=f"a=b; {passed()}", token="boss") is Scope.ORCHESTRATOR
+
+
+@pytest.mark.parametrize(
+    ("path", "cookie"),
+    [
+        ("/web/gradio/", ""),
+        ("/web/gradio/", "openenv_gradio="),
+        ("/web/gradio/", "openenv_gradio=boss"),
+        ("/web/gradio/", "openenv_gradio=\xe9"),
+        ("/web/gradio/", passed("bosss")),
+        ("/schema", passed()),
+        ("/web/gradiox", passed()),
+        ("/ws", passed()),
+    ],
+)
+def test_pass_opens_nothing_else(path: str, cookie: str) -> None:
+    assert refused(path=path, cookie=cookie, token="boss") == "UNAUTHORIZED"
+
+
+def test_files_may_be_sent_to_the_ui_by_our_pages() -> None:
+    upload = {"method": "POST", "content_length": "9", "content_type": "multipart/form-data; boundary=x"}
+    own = {"origin": "http://localhost:8000"}
+    assert checked(path="/web/gradio/gradio_api/upload", **upload, **own) is Scope.ORCHESTRATOR
+    for elsewhere in ({"path": "/web/gradio/gradio_api/upload"}, {"path": "/step", **own}):
+        with pytest.raises(BadRequest):
+            checked(**upload, **elsewhere)
+    assert refused(path="/web/gradio/gradio_api/upload", origin=EVIL, **upload) == "FORBIDDEN"
 
 
 # ---- how a refusal reaches the caller

@@ -1,190 +1,236 @@
-"""`openenv.server.page`: the page at `/web`, as HTTP gives it and as a person uses it."""
+"""`openenv.server.page`: the page at `/web` and its files, as HTTP gives them; how it works is for `tests/web`."""
 
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Literal
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
-from openenv import Action
-from openenv.server import ServerConfig, create_app
-from tests.server.browser import Tab, tab
-from tests.server.peers import http
+from openenv.server import ServerConfig
+from openenv.server.page import frame_ancestors, page_routes
+from tests.server.peers import ask, http, ws
 from tests.server.stage import app_of
-from tests.support.echo import EchoEnvironment, EchoObservation
+from tests.support.echo import EchoEnvironment
 from tests.support.serving import serving
 
-
-class PaintAction(Action):
-    """A field of every kind that the page knows."""
-
-    message: str = "red"
-    strokes: int = 3
-    width: float = 0.5
-    wet: bool = True
-    brush: Literal["flat", "round"] = "flat"
-    points: tuple[tuple[int, int], ...] = ()
-
-
-class Painter(EchoEnvironment):
-    """Gives back what it was told."""
-
-    def step(self, action: Any, timeout_s: float | None = None, **options: Any) -> EchoObservation:
-        observation = self._echo(action.message)
-        observation.metadata = action.model_dump(exclude={"metadata"})
-        observation.done = action.message == "enough"
-        observation.reward = None if action.message == "free" else observation.reward
-        return observation
+HIDDEN = ["/web", "/web/", "/", "/web/frame", "/web/sessions", "/web/static/app.js"]
 
 
 @pytest.fixture(scope="module")
-def painter() -> Iterator[str]:
-    app = create_app(Painter, PaintAction, EchoObservation, config=ServerConfig(web=True))
-    with serving(app, timeout_keep_alive=0) as url:  # a browser would hold its connections long after a test
+def shown() -> Iterator[str]:
+    with serving(app_of(EchoEnvironment, web=True), log_config=None) as url:
         yield url
 
 
-# ---- as HTTP gives it
+def fetch(url: str, target: str) -> bytes:
+    """Ask for a target as it stands, without a client that would tidy it first."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=8) as raw:
+        raw.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % target.encode())
+        return b"".join(iter(lambda: raw.recv(65536), b""))
 
 
-def test_page_is_served_whole_and_asked_for_anew_each_time(painter: str) -> None:
-    with http(painter) as client:
+def policy_of(answer: Any) -> dict[str, str]:
+    """Take a content security policy apart."""
+    directives = answer.headers["Content-Security-Policy"].split(";")
+    return {name: rest for name, _, rest in (directive.strip().partition(" ") for directive in directives)}
+
+
+# ---- what is not there, and what must not get out
+
+
+@pytest.mark.parametrize("path", HIDDEN)
+def test_server_without_the_page_has_none_of_it(path: str) -> None:
+    with serving(app_of(EchoEnvironment), log_config=None) as url, http(url) as client:
+        assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../__init__.py",
+        "..%2f__init__.py",
+        "%2e%2e/__init__.py",
+        "vendor/../../__init__.py",
+        "vendor/..%2f..%2f..%2fserver%2fapp.py",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "..\\__init__.py",
+        "app.js%00",
+        "app.js/",
+        "vendor",
+        "vendor/",
+        "",
+        "APP.JS",
+        "index.html",
+        "frame.html",
+    ],
+)
+def test_nothing_but_the_files_of_the_page_is_served(shown: str, path: str) -> None:
+    answer = fetch(shown, f"/web/static/{path}")
+    assert answer.split(b" ", 2)[1] == b"404"
+    assert b"openenv" not in answer.partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize("host", ["evil;script-src *", "a b", "x'y", "localhost, evil.example"])
+def test_host_that_would_change_the_policy_is_left_out_of_it(host: str) -> None:
+    app = app_of(EchoEnvironment, web=True, allowed_hosts=frozenset({host.lower()}))
+    with serving(app, log_config=None) as url, http(url) as client:
+        answer = client.get("/web", headers={"Host": host})
+    assert answer.status_code in (200, 400)
+    if answer.status_code == 200:
+        assert policy_of(answer)["connect-src"] == "'self'"
+        assert policy_of(answer)["script-src"] == "'self'"
+
+
+def test_page_is_no_part_of_the_api(shown: str) -> None:
+    with http(shown) as client:
+        assert not [path for path in client.get("/openapi.json").json()["paths"] if path in HIDDEN]
+
+
+# ---- the page and its files
+
+
+def test_page_is_served_whole_with_a_policy_that_lets_nothing_else_in(shown: str) -> None:
+    with http(shown) as client:
         answer = client.get("/web")
-    assert answer.headers["Content-Type"].startswith("text/html")
-    assert answer.headers["Cache-Control"] == "no-cache"
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.text.startswith("<!doctype html>")
     assert answer.text.endswith("</html>\n")
+    host = shown.removeprefix("http://")
+    assert policy_of(answer) == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self' data: blob:",
+        "connect-src": f"'self' ws://{host} wss://{host}",
+        "frame-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'self' https://huggingface.co https://*.hf.space",
+    }
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "X-Frame-Options" not in answer.headers
+
+
+def test_frame_runs_our_script_alone_and_belongs_to_no_origin(shown: str) -> None:
+    with http(shown) as client:
+        answer = client.get("/web/frame")
+        source = answer.text.partition('src="')[2].partition('"')[0]
+        assert client.get(urljoin("/web/frame", source)).headers["Content-Type"].startswith("text/javascript")
+    policy = policy_of(answer)
+    assert policy["sandbox"] == "allow-scripts"
+    assert (policy["default-src"], policy["script-src"], policy["img-src"]) == ("'none'", "'self'", "data:")
+    assert policy["frame-ancestors"] == "'self' https://huggingface.co https://*.hf.space"
+
+
+def test_frames_are_for_those_who_were_named() -> None:
+    app = app_of(EchoEnvironment, web=True, frame_ancestors=("https://pal.example",))
+    with serving(app, log_config=None) as url, http(url) as client:
+        for path in ("/web", "/web/frame"):
+            assert policy_of(client.get(path))["frame-ancestors"] == "'self' https://pal.example"
+    assert frame_ancestors(()) == "frame-ancestors 'self'"
+
+
+def test_every_file_is_served_under_its_own_type(shown: str) -> None:
+    folder = files("openenv").joinpath("web", "static")
+    types = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "json": "application/json"}
+    names = [entry.name for entry in folder.iterdir() if entry.is_file() and not entry.name.endswith(".html")]
+    assert names
+    with http(shown) as client:
+        for name in names:
+            answer = client.get(f"/web/static/{name}")
+            assert answer.content == folder.joinpath(name).read_bytes()
+            assert answer.headers["Content-Type"] == types.get(name.rpartition(".")[2], "text/plain; charset=utf-8")
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/web", "/web/frame", "/web/static/frame.js"])
+def test_known_file_is_not_sent_again(shown: str, path: str) -> None:
+    with http(shown) as client:
+        first = client.get(path)
+        tag = first.headers["ETag"]
+        assert first.headers["Cache-Control"] == "no-cache"
+        for known in (tag, f'"other", {tag}', f"W/{tag}", "*"):
+            again = client.get(path, headers={"If-None-Match": known})
+            assert (again.status_code, again.content) == (304, b"")
+            assert again.headers["ETag"] == tag
+            assert again.headers["Content-Security-Policy"] == first.headers["Content-Security-Policy"]
+        for unknown in ("", '"other"', tag[:-2], "W/"):
+            assert client.get(path, headers={"If-None-Match": unknown}).status_code == 200
+
+
+# ---- the ways to it
 
 
 @pytest.mark.parametrize("path", ["/", "/web/"])
-def test_other_ways_lead_to_the_page(path: str, painter: str) -> None:
-    with http(painter) as client:
+@pytest.mark.parametrize("prefix", ["", "/spaces/mine"])
+def test_other_ways_lead_to_the_page_whatever_a_proxy_took_off(shown: str, path: str, prefix: str) -> None:
+    with http(shown) as client:
         answer = client.get(path)
-        assert (answer.status_code, answer.headers["Location"]) == (307, "/web")
+    assert answer.status_code == 307
+    assert urljoin(f"https://proxy.example{prefix}{path}", answer.headers["Location"]) == (
+        f"https://proxy.example{prefix}/web"
+    )
 
 
-def test_way_to_the_page_keeps_to_the_proxys_prefix() -> None:
-    with serving(app_of(EchoEnvironment, web=True), root_path="/spaces/mine") as url, http(url) as client:
-        assert client.get("/").headers["Location"] == "/spaces/mine/web"
+@pytest.mark.parametrize("path", ["/", "/web/"])
+def test_other_ways_keep_to_the_prefix_that_the_server_knows(path: str) -> None:
+    app = app_of(EchoEnvironment, web=True)
+    with serving(app, log_config=None, root_path="/spaces/mine") as url, http(url) as client:
+        assert client.get(path).headers["Location"] == "/spaces/mine/web"
+        assert client.get("/web/static/frame.js").status_code == 200
 
 
-def test_without_it_there_is_none_and_it_is_no_part_of_the_api(painter: str) -> None:
-    with serving(app_of(EchoEnvironment)) as url, http(url) as client:
-        assert [client.get(path).status_code for path in ("/web", "/web/", "/")] == [404] * 3
-    with http(painter) as client:
-        assert not {"/web", "/web/", "/"} & set(client.get("/openapi.json").json()["paths"])
+# ---- who may see it
 
 
-# ---- as a person uses it
+@pytest.mark.parametrize("path", ["/web", "/web/frame", "/web/static/frame.js"])
+@pytest.mark.parametrize("prefix", ["", "/env"])
+def test_page_is_open_and_what_it_shows_is_not(path: str, prefix: str) -> None:
+    app = app_of(EchoEnvironment, web=True, token="boss")
+    with serving(app, log_config=None, root_path=prefix) as url, http(url) as client:
+        assert client.get(path).status_code == 200
+        assert client.get("/", follow_redirects=False).status_code == 307
+        for closed in ("/web/sessions", "/schema", "/metadata", "/web/gradio/", "/web/staticx", "/docs"):
+            assert client.get(closed).status_code == 401
+        assert client.get("/web/sessions", headers={"Authorization": "Bearer boss"}).status_code == 200
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    with tab(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+def test_page_is_not_open_to_other_sites(shown: str, headers: dict[str, str]) -> None:
+    with http(shown) as client:
+        assert [client.get(path, headers=headers).status_code for path in ("/web", "/web/sessions", "/")] == [403] * 3
 
 
-@contextmanager
-def _visit(browser: Tab, url: str, shown: str) -> Iterator[Tab]:
-    """Open the page, and wait until this is in it; leave it in the end."""
-    browser.open(f"{url}/web")
-    browser.wait(shown)
-    yield browser
-    browser.open("about:blank")
+@pytest.mark.parametrize(("headers", "status"), [({"Host": "evil.example"}, 403), ({"Origin": "null"}, 200)])
+def test_files_are_open_to_the_sandboxed_frame_which_has_no_origin(
+    shown: str, headers: dict[str, str], status: int
+) -> None:
+    with http(shown) as client:
+        answer = client.get("/web/static/frame.js", headers=headers)
+        assert answer.status_code == status
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert client.post("/web/static/frame.js", headers={"Origin": "null"}).status_code == 405
 
 
-@pytest.fixture
-def page(browser: Tab, painter: str) -> Iterator[Tab]:
-    """The page, just opened."""
-    with _visit(browser, painter, "document.querySelector('[name=points]')") as page:
-        yield page
+def test_sessions_are_counted() -> None:
+    app = app_of(EchoEnvironment, web=True, max_sessions=2)
+    with serving(app, log_config=None) as url, http(url) as client:
+        assert client.get("/web").status_code == 200  # who only looks takes no place
+        assert client.get("/web/sessions").json() == {"active": 0, "max": 2, "waiting": 0}
+        with ws(url) as first, ws(url) as second:
+            ask(first, {"type": "reset"}), ask(second, {"type": "reset"})
+            with ws(url):
+                while (counted := client.get("/web/sessions")).json()["waiting"] == 0:
+                    pass  # until the third has come as far as the queue
+                assert counted.json() == {"active": 2, "max": 2, "waiting": 1}
+                assert counted.headers["Cache-Control"] == "no-store"
 
 
-def _press(page: Tab, button: str) -> str:
-    """Press a button, and give the text of the card that it adds."""
-    before = page.run("document.querySelectorAll('article').length")
-    page.click(f"#{button}")
-    page.wait(f"document.querySelectorAll('article').length > {before}")
-    return str(page.run("document.querySelector('article').innerText"))
-
-
-@pytest.mark.slow
-def test_person_resets_steps_and_sees_the_reward(page: Tab) -> None:
-    assert page.run("[document.title, document.querySelector('#about').textContent]") == [
-        "Painter",
-        "Gives back what it was told.",
-    ]
-    assert _press(page, "reset").startswith("reset, reward 0\n")
-    page.write("[name=message]", "Hello, World!")
-    card = _press(page, "step")
-    assert card.startswith("step, reward 1.3\n")
-    assert '"echoed_message": "Hello, World!"' in card
-    assert '"step_count": 1' in _press(page, "state")
-    assert page.run("document.querySelector('#status').textContent") == "Ready."
-    assert page.run("document.querySelector('.fault')") is None
-
-
-@pytest.mark.slow
-def test_fields_of_every_kind_arrive_as_they_are_filled_in(page: Tab) -> None:
-    defaults = '"message":"red","strokes":3,"width":0.5,"wet":true,"brush":"flat","points":[]'
-    assert defaults in "".join(_press(page, "step").split())
-    for name, text in (("message", "blue"), ("strokes", "7"), ("width", "1.25"), ("points", "[[1, 2], [3, 4]]")):
-        page.write(f"[name={name}]", text)
-    page.click("[name=wet]")
-    page.run("document.querySelector('[name=brush]').selectedIndex = 1")
-    filled = '"message":"blue","strokes":7,"width":1.25,"wet":false,"brush":"round","points":[[1,2],[3,4]]'
-    assert filled in "".join(_press(page, "step").split())
-
-
-@pytest.mark.slow
-def test_fault_is_shown_and_the_session_goes_on(page: Tab) -> None:
-    _press(page, "reset")
-    page.write("[name=points]", '["here"]')
-    card = _press(page, "step")
-    assert card.startswith("step: VALIDATION_ERROR\n")
-    assert '"points"' in card
-    assert page.run("document.querySelector('article').className") == "fault"
-    page.write("[name=points]", "[")
-    page.click("#step")
-    assert page.wait("document.querySelector('#status').textContent.startsWith('That is not JSON')")
-    page.write("[name=points]", "")
-    assert _press(page, "step").startswith("step, reward 0.3\n")
-    assert '"step_count": 1' in _press(page, "state")
-
-
-@pytest.mark.slow
-def test_end_of_an_episode_and_a_missing_reward_are_shown(page: Tab) -> None:
-    page.write("[name=message]", "enough")
-    assert _press(page, "step").startswith("step, reward 0.6, done\n")
-    page.write("[name=message]", "free")
-    assert _press(page, "step").startswith("step\n")
-
-
-@pytest.mark.slow
-def test_page_that_is_only_looked_at_takes_no_place(browser: Tab) -> None:
-    app = app_of(EchoEnvironment, web=True, max_sessions=1, queue_s=0.0)
-    with (
-        serving(app, timeout_keep_alive=0) as url,
-        http(url) as client,
-        _visit(browser, url, "document.querySelector('[name=message]')") as page,
-    ):
-        assert app.state.openenv.active == 0
-        client.post("/reset", json={}, headers={"X-Session-Id": "new"})
-        assert "CAPACITY_REACHED" in _press(page, "reset")
-        page.wait("document.querySelector('#status').textContent.startsWith('The session has ended')")
-
-
-@pytest.mark.slow
-def test_page_says_why_it_cannot_show_the_environment(browser: Tab) -> None:
-    app = create_app(_no_environment, PaintAction, EchoObservation, config=ServerConfig(web=True))
-    with (
-        serving(app, timeout_keep_alive=0) as url,
-        _visit(browser, url, "!document.querySelector('#status').textContent.startsWith('Loading')") as page,
-    ):
-        status = page.run("document.querySelector('#status').textContent")
-    assert status.startswith("The environment cannot be shown: ")
-    assert "_no_environment" in status
-
-
-def _no_environment() -> Any:
-    raise OSError("no model")
+def test_routes_are_made_from_the_table_alone() -> None:
+    assert {route.path for route in page_routes(app_of(EchoEnvironment).state.openenv).routes} >= {"/web", "/"}  # type: ignore[attr-defined]
+    assert ServerConfig().web is False

@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from pydantic import Field
 
 from openenv import Action, Observation, State
+from openenv.env import EnvironmentSpec, spec_of
+from openenv.env.signature import ANY_RESET
 from openenv.server.schema import Schemas, document
 from tests.server.peers import http
 from tests.server.stage import app_of
@@ -29,13 +31,22 @@ class Painting(Observation):
 
 
 class Checkers(EchoEnvironment):
+    def reset(self, size: int = 8) -> EchoObservation:  # type: ignore[override]
+        return super().reset()
+
+    def web_actions(self, observation: Any) -> list[tuple[str, EchoAction]]:
+        return [("Say hi", EchoAction(message="hi"))]
+
+    def handle_json_rpc(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"jsonrpc": "2.0", "id": request["id"], "result": {"tools": []}}
+
     @property
     def state(self) -> Board:
         return Board(cells=[1, 2])
 
 
 def of(action: Any = EchoAction, observation: Any = EchoObservation, state: Any = State) -> Schemas:
-    return Schemas(action, observation, lambda: state)
+    return Schemas(action, observation, lambda: None, state_class=state)
 
 
 def test_schemas_are_those_of_the_classes() -> None:
@@ -46,12 +57,20 @@ def test_schemas_are_those_of_the_classes() -> None:
     assert schemas.action is schemas.action  # made once
 
 
-def test_class_of_the_state_may_be_known_later() -> None:
-    found: list[type[State]] = [State]
-    schemas = Schemas(EchoAction, EchoObservation, lambda: found[-1])
+def test_class_of_the_environment_may_be_known_later() -> None:
+    known: list[EnvironmentSpec | None] = [None]
+    schemas = Schemas(EchoAction, EchoObservation, lambda: known[-1])
+    schemas.server_capabilities += ("gradio",)
     assert "cells" not in schemas.state["properties"]
-    found.append(Board)
+    assert (schemas.reset, schemas.capabilities) == (ANY_RESET, ["gradio"])
+    known.append(spec_of(Checkers))
     assert "cells" in schemas.state["properties"]
+    assert list(schemas.reset["properties"]) == ["size"]
+    assert schemas.capabilities == ["view", "mcp", "gradio"]
+
+
+def test_state_class_that_was_given_goes_before_the_annotations() -> None:
+    assert Schemas(EchoAction, EchoObservation, lambda: spec_of(Checkers), state_class=State).state["title"] == "State"
 
 
 def test_field_without_a_word_in_json_schema_is_anything() -> None:
@@ -91,8 +110,17 @@ def pages(checkers: str) -> Iterator[httpx.Client]:
 
 def test_schema_route_has_the_real_state(pages: httpx.Client) -> None:
     answer = pages.get("/schema").json()
-    assert set(answer) == {"action", "observation", "state"}
+    assert set(answer) == {"action", "observation", "state", "reset", "capabilities"}
     assert answer["state"]["title"] == "Board"
+    assert answer["reset"]["properties"]["size"] == {"type": "integer", "default": 8}
+    assert answer["capabilities"] == ["view", "mcp"]
+
+
+def test_factory_without_a_promise_is_described_once_it_has_built_one() -> None:
+    with serving(app_of(lambda: Checkers()), log_config=None) as url, http(url) as client:
+        assert client.get("/schema").json()["reset"] == ANY_RESET
+        assert client.post("/reset").status_code == 200
+        assert client.get("/schema").json()["capabilities"] == ["view", "mcp"]
 
 
 def test_openapi_lists_every_route_and_refers_to_nothing_it_lacks(pages: httpx.Client) -> None:

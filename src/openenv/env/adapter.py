@@ -7,23 +7,35 @@ This is the boundary to code that is not ours. Whatever it raises is logged here
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from openenv.env.encoding import EncodedObservation, encode_observation, encode_state
+from openenv.env.encoding import (
+    EncodedObservation,
+    encode_actions,
+    encode_observation,
+    encode_reply,
+    encode_state,
+)
 from openenv.env.interface import Environment, EnvironmentMetadata, describe
 from openenv.env.spec import EnvironmentSpec, Method
-from openenv.errors import BadAction, EnvironmentFailed
+from openenv.errors import BadAction, BadObservation, EnvironmentFailed
 
 __all__ = ["EnvironmentAdapter", "parse_action", "parse_reset"]
 
 logger = logging.getLogger(__name__)
 
+EncodedT = TypeVar("EncodedT", covariant=True)
+
 _MAX_EPISODE_ID = 255
 
 # What code that is not ours may raise without stopping the server.
 _RAISED = (Exception, SystemExit, asyncio.CancelledError)
+
+
+class _Encode(Protocol[EncodedT]):
+    def __call__(self, value: object, /, *, source: str) -> EncodedT: ...
 
 
 class EnvironmentAdapter:
@@ -32,6 +44,7 @@ class EnvironmentAdapter:
     def __init__(self, environment: Environment[Any, Any, Any], spec: EnvironmentSpec) -> None:
         self.environment = environment
         self.spec = spec
+        self._latest: object = None  # kept only for classes that are asked to show it
 
     def reset(self, options: Mapping[str, Any]) -> EncodedObservation | Awaitable[EncodedObservation]:
         """Reset with the options the class takes; awaitable when `spec.reset.is_async`.
@@ -40,16 +53,40 @@ class EnvironmentAdapter:
             EnvironmentFailed: It raised.
             BadObservation: What it returned cannot be sent.
         """
-        return self._observe(self.spec.reset, (), options)
+        return self._call(self.spec.reset, (), options, self._observed)
 
     def step(self, action: Any, options: Mapping[str, Any]) -> EncodedObservation | Awaitable[EncodedObservation]:
         """Step with a validated action; awaitable when `spec.step.is_async`. Raises as `reset` does."""
-        return self._observe(self.spec.step, (action,), options)
+        return self._call(self.spec.step, (action,), options, self._observed)
 
     def state(self) -> bytes:
         """Read the state as JSON text. Raises as `reset` does."""
         source = f"{self.spec.name}.state"
         return encode_state(_guarded(self._read_state, source), source=source)
+
+    @property
+    def can_show(self) -> bool:
+        """Whether there is an observation to show, in a way of the class's own."""
+        return self._latest is not None
+
+    def render_web(self) -> str | Awaitable[str | None] | None:
+        """Have the latest observation shown as HTML; None when the class has no way to. Raises as `reset` does."""
+        method = self.spec.render_web
+        if method is None:
+            return None
+        return self._call(method, (self._latest,), {}, _html)
+
+    def web_actions(self) -> bytes | Awaitable[bytes]:
+        """Ask for the actions to offer after the latest observation, as JSON text. Raises as `reset` does."""
+        method = self.spec.web_actions
+        if method is None:
+            return b"[]"
+        return self._call(method, (self._latest,), {}, encode_actions)
+
+    def json_rpc(self, request: Mapping[str, Any]) -> bytes | Awaitable[bytes | None] | None:
+        """Have a JSON-RPC request answered, by a class that can; JSON text, or None. Raises as `reset` does."""
+        assert self.spec.handle_json_rpc is not None  # the caller asked the spec
+        return self._call(self.spec.handle_json_rpc, (dict(request),), {}, encode_reply)
 
     def metadata(self) -> EnvironmentMetadata:
         """Ask the environment to describe itself; if that fails it is logged and the class describes it."""
@@ -86,27 +123,43 @@ class EnvironmentAdapter:
                 raise
             logger.exception("%s.close failed", self.spec.name)
 
-    def _observe(
-        self, method: Method, arguments: tuple[Any, ...], options: Mapping[str, Any]
-    ) -> EncodedObservation | Awaitable[EncodedObservation]:
+    def _observed(self, value: object, *, source: str) -> EncodedObservation:
+        encoded = encode_observation(value, source=source)
+        if self.spec.has_view:
+            self._latest = value
+        return encoded
+
+    def _call(
+        self, method: Method, arguments: tuple[Any, ...], options: Mapping[str, Any], encode: _Encode[EncodedT]
+    ) -> EncodedT | Awaitable[EncodedT]:
         source = f"{self.spec.name}.{method.name}"
         call = getattr(self.environment, method.name)
         kept = method.filter(options)
         if method.is_async:
-            return _observe_async(call, arguments, kept, source)
-        return encode_observation(_guarded(lambda: call(*arguments, **kept), source), source=source)
+            return _call_async(call, arguments, kept, source, encode)
+        return encode(_guarded(lambda: call(*arguments, **kept), source), source=source)
 
 
-async def _observe_async(
-    call: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...], options: Mapping[str, Any], source: str
-) -> EncodedObservation:
+async def _call_async(
+    call: Callable[..., Awaitable[Any]],
+    arguments: tuple[Any, ...],
+    options: Mapping[str, Any],
+    source: str,
+    encode: _Encode[EncodedT],
+) -> EncodedT:
     try:
-        observation = await call(*arguments, **options)
+        value = await call(*arguments, **options)
     except _RAISED as error:
         if _is_cancelling(error):
             raise
         raise _failed(error, source) from error
-    return encode_observation(observation, source=source)
+    return encode(value, source=source)
+
+
+def _html(value: object, *, source: str) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise BadObservation("OBSERVATION_ERROR", f"{source} returned {type(value).__name__} instead of HTML or None")
+    return value
 
 
 def _guarded(call: Callable[[], Any], source: str) -> Any:

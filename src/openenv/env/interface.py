@@ -97,6 +97,22 @@ class Environment(ABC, Generic[ActT, ObsT, StateT]):
         """Describe the environment; override it to say more than the class name and docstring do."""
         return describe(type(self))
 
+    def render_web(self, observation: Any) -> Any:
+        """Give HTML that shows an observation to a person, or None; may be `async def`. The page shows it in a sandbox.
+
+        Args:
+            observation: The latest of the session, as `reset` or `step` returned it.
+        """
+        return None
+
+    def web_actions(self, observation: Any) -> Any:
+        """List the actions that the page offers as buttons, as pairs of a label and an action; may be `async def`.
+
+        Args:
+            observation: The latest of the session, as `reset` or `step` returned it.
+        """
+        return []
+
     async def reset_async(self, *args: Any, **kwargs: Any) -> ObsT:
         """Override this instead of `reset` when both a sync and an async form are wanted; the server prefers it."""
         observation: ObsT = await _awaited(self.reset(*args, **kwargs))

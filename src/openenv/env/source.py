@@ -20,13 +20,14 @@ class EnvironmentSource:
 
     Attributes:
         name: What to call the source in messages.
+        factory: What is called to build one; `build` does it.
         spec: What its environments are like; None for a bare factory that has not built one yet.
         is_instance: Whether there is one environment only, which is handed out again and never closed by us.
     """
 
     def __init__(self, given: Any) -> None:
         self.is_instance = not callable(given) or isinstance(given, Environment)
-        self._factory: Callable[[], Any] = (lambda: given) if self.is_instance else given
+        self.factory: Callable[[], Any] = (lambda: given) if self.is_instance else given
         found: type | None = type(given) if self.is_instance else _class_of(given)
         if found is not None:
             _check(found)
@@ -40,7 +41,7 @@ class EnvironmentSource:
             FactoryFailed: The factory raised, or built something that is no environment. Logged with its cause.
         """
         try:
-            environment = self._factory()
+            environment = self.factory()
             if self.spec is None or self.spec.environment_class is not type(environment):
                 _check(type(environment))
                 self.spec = spec_of(type(environment))  # type: ignore[arg-type]  # a class is hashable

@@ -47,6 +47,9 @@ class EnvironmentSpec:
     is_concurrent: bool
     is_single_threaded: bool
     describes_itself: bool
+    render_web: Method | None
+    web_actions: Method | None
+    handle_json_rpc: Method | None
 
     @property
     def name(self) -> str:
@@ -57,6 +60,22 @@ class EnvironmentSpec:
     def is_async(self) -> bool:
         """Whether both `reset` and `step` are async, so that no thread is bound to a session."""
         return self.reset.is_async and self.step.is_async
+
+    @property
+    def has_view(self) -> bool:
+        """Whether the class shows observations in a way of its own, so that the latest one must be kept."""
+        return self.render_web is not None or self.web_actions is not None
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """Every method that a request may call."""
+        optional = (self.render_web, self.web_actions, self.handle_json_rpc)
+        return (self.reset, self.step, *(method for method in optional if method is not None))
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What the class can do beyond reset, step and state, as `/schema` names it."""
+        return (*(("view",) if self.has_view else ()), *(("mcp",) if self.handle_json_rpc else ()))
 
 
 @functools.cache
@@ -71,12 +90,20 @@ def spec_of(environment_class: type) -> EnvironmentSpec:
         is_concurrent=bool(getattr(environment_class, "SUPPORTS_CONCURRENT_SESSIONS", False)),
         is_single_threaded=bool(getattr(environment_class, "REQUIRES_SINGLE_THREAD_EXECUTOR", False)),
         describes_itself=_overrides(environment_class, "get_metadata"),
+        render_web=_optional(environment_class, "render_web"),
+        web_actions=_optional(environment_class, "web_actions"),
+        handle_json_rpc=_optional(environment_class, "handle_json_rpc"),
     )
 
 
 def _overrides(environment_class: type, name: str) -> bool:
     own = getattr(environment_class, name, None)
-    return own is not None and own is not getattr(Environment, name)
+    return own is not None and own is not getattr(Environment, name, None)
+
+
+def _optional(environment_class: type, name: str) -> Method | None:
+    """Say how to call a method that a class need not have; it takes one argument."""
+    return _method(environment_class, name, positional=1) if _overrides(environment_class, name) else None
 
 
 def _method(environment_class: type, name: str, *, positional: int) -> Method:

@@ -3,18 +3,26 @@
 A page on another site must not drive an environment on this machine. So a connection that arrives on a loopback address
 must name a loopback Host, or an allowed one (DNS rebinding); an Origin, when there is one, must be the Host's or an
 allowed one; and a body must say that it is JSON, which a plain form cannot. Behind a proxy, where connections arrive on
-other addresses, only the Origin rule holds. `/health` is exempt from all of it.
+other addresses, only the Origin rule holds. `/health` is exempt from all of it, and the page at `/web` from the token:
+a browser asks for it before anybody could say one.
+
+A page cannot give its WebSocket a header. It says the token in a subprotocol, `openenv.bearer.` and the token in
+base64url, beside the subprotocol that it means, which is the one that the server selects.
 """
 
 import asyncio
+import base64
+import binascii
 import enum
 import hmac
 import ipaddress
+from collections.abc import Sequence
 from contextlib import suppress
 from urllib.parse import urlsplit
 
 import orjson
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
@@ -22,11 +30,28 @@ from openenv.errors import BadRequest, Refused, RemoteFault
 from openenv.protocol import rule_of
 from openenv.server.config import ServerConfig
 
-__all__ = ["AccessControl", "Scope", "check", "host_name", "scope_of"]
+__all__ = [
+    "GRADIO_PATH",
+    "AccessControl",
+    "Scope",
+    "check",
+    "gradio_pass",
+    "handshake_subprotocol",
+    "host_name",
+    "scope_of",
+]
+
+GRADIO_PATH = "/web/gradio"
+"""Where an environment's own UI is. A browser that shows it in a frame can say no token, but a cookie."""
 
 _SCOPE_KEY = "openenv.scope"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _LINGER_S = 1.0
+_SUBPROTOCOLS = ("openenv.v1",)
+_BEARER_SUBPROTOCOL = "openenv.bearer."
+_COOKIE = "openenv_gradio"
+_OPEN = frozenset({"/", "/web", "/web/", "/web/frame"})
+_OPEN_FILES = "/web/static/"
 
 
 class Scope(enum.Enum):
@@ -75,11 +100,29 @@ def check(scope: AsgiScope, headers: Headers, config: ServerConfig) -> Scope:
     if _is_loopback(server[0]) and not _is_loopback(host_name(host)) and not _allowed(host, config.allowed_hosts):
         raise _refusal(f"Host {host!r} is not this machine; allow it with OPENENV_ALLOWED_HOSTS or --allow-host.")
     origin = headers.get("origin")
-    if origin is not None and not _is_own(origin, host) and not _allowed_origin(origin, config):
+    path = _path(scope)
+    is_file = path.startswith(_OPEN_FILES)  # the sandboxed frame at /web/frame asks for its script as origin "null"
+    if origin is not None and not is_file and not _is_own(origin, host) and not _allowed_origin(origin, config):
         raise _refusal(f"Origin {origin!r} may not call this server; allow it with OPENENV_ALLOWED_ORIGINS.")
-    if scope["type"] == "http" and scope["method"] in _WITH_BODY and _has_body(headers):
-        _check_json(headers, is_rpc=_path(scope) == "/mcp" and origin is None)
-    return _authorise(headers.get("authorization", ""), config)
+    is_gradio = path.startswith(f"{GRADIO_PATH}/") and scope["type"] == "http"
+    is_upload = is_gradio and origin is not None  # a file, from a page that may call
+    if scope["type"] == "http" and scope["method"] in _WITH_BODY and _has_body(headers) and not is_upload:
+        _check_json(headers, is_rpc=path == "/mcp" and origin is None)
+    if scope["type"] == "http" and (path in _OPEN or is_file):
+        return Scope.AGENT
+    if is_gradio and config.token is not None and _has_pass(headers, config.token):
+        return Scope.ORCHESTRATOR
+    return _authorise(_bearer(scope, headers), config)
+
+
+def gradio_pass(scope: AsgiScope, token: str | None) -> str | None:
+    """Make the cookie that opens `/web/gradio` to a caller who has said the token; None when none is needed or due."""
+    return f"{_COOKIE}={_pass_of(token)}" if token is not None and scope_of(scope) is Scope.ORCHESTRATOR else None
+
+
+def handshake_subprotocol(offered: Sequence[str]) -> str | None:
+    """Select one of the subprotocols that a client offers; None when it offers none that we speak."""
+    return next((known for known in _SUBPROTOCOLS if known in offered), None)
 
 
 def host_name(host: str) -> str:
@@ -96,11 +139,39 @@ def _path(scope: AsgiScope) -> str:
     return path.removeprefix(scope.get("root_path", ""))
 
 
-def _authorise(authorization: str, config: ServerConfig) -> Scope:
+def _bearer(scope: AsgiScope, headers: Headers) -> bytes:
+    """Find the token that was sent, as bytes; empty when there is none."""
+    kind, _, given = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return given.strip().encode("latin-1")  # the bytes that were sent
+    if scope["type"] == "websocket":
+        for offered in ",".join(headers.getlist("sec-websocket-protocol")).split(","):
+            if (name := offered.strip()).startswith(_BEARER_SUBPROTOCOL):
+                return _from_base64url(name.removeprefix(_BEARER_SUBPROTOCOL))
+    return b""
+
+
+def _has_pass(headers: Headers, token: str) -> bool:
+    given = cookie_parser(headers.get("cookie", "")).get(_COOKIE, "")
+    return hmac.compare_digest(given.encode("latin-1"), _pass_of(token).encode())
+
+
+def _pass_of(token: str) -> str:
+    """Derive from the token what is not the token, so that no cookie holds it."""
+    return hmac.digest(token.encode(), b"openenv gradio", "sha256").hex()
+
+
+def _from_base64url(text: str) -> bytes:
+    raw = text.encode("latin-1")
+    try:
+        return base64.b64decode(raw + b"=" * (-len(raw) % 4), altchars=b"-_", validate=True)
+    except binascii.Error:
+        return raw  # some token, and not ours
+
+
+def _authorise(secret: bytes, config: ServerConfig) -> Scope:
     if config.token is None and config.agent_token is None:
         return Scope.ORCHESTRATOR
-    kind, _, given = authorization.partition(" ")
-    secret = given.strip().encode("latin-1") if kind.lower() == "bearer" else b""  # the bytes that were sent
     for token, scope in ((config.token, Scope.ORCHESTRATOR), (config.agent_token, Scope.AGENT)):
         if token is not None and hmac.compare_digest(secret, token.encode()):
             return scope

@@ -46,14 +46,14 @@ def routes(table: SessionTable, schemas: Schemas, *, env_name: str | None, max_b
         return _json({"status": "healthy"})
 
     async def schema() -> Response:
-        return _json({"action": schemas.action, "observation": schemas.observation, "state": schemas.state})
+        return _json(schemas.described())
 
     async def metadata(request: Request) -> Response:
         described = dataclasses.asdict(await table.metadata())
         return _json({**described, "name": env_name or described["name"]})
 
     router.add_api_route("/health", health, methods=["GET"], summary="Whether the server is up")
-    router.add_api_route("/schema", schema, methods=["GET"], summary="JSON schemas of action, observation and state")
+    router.add_api_route("/schema", schema, methods=["GET"], summary="JSON schemas, and what it can do")
     router.add_api_route("/metadata", _answering(metadata), methods=["GET"], summary="What the environment is")
     for path, method, handler, summary, body in (
         ("/reset", "POST", http.reset, "Begin an episode", "ResetRequest"),

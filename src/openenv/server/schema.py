@@ -7,8 +7,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field, create_model
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
-from pydantic_core import core_schema
+from pydantic.json_schema import models_json_schema
+
+from openenv.env import EnvironmentSpec
+from openenv.env.signature import ANY_RESET, LenientJsonSchema, reset_schema
+from openenv.types import State
 
 __all__ = ["ResetRequest", "Schemas", "StepRequest", "document"]
 
@@ -38,32 +41,65 @@ class StepRequest(BaseModel):
 
 
 class Schemas:
-    """The JSON schemas of one environment, each made once, when first asked for."""
+    """What one environment takes and gives, in JSON schema; each is made once, when first asked for.
+
+    Args:
+        action_class: What actions are validated against.
+        observation_class: What `reset` and `step` return.
+        spec: Gives what is known of the environment's class; a bare factory's is known only once it has built one.
+        state_class: The state's class, when the environment's annotations do not say.
+
+    Attributes:
+        server_capabilities: What the server adds to the capabilities of the class.
+    """
 
     def __init__(
         self,
         action_class: type[BaseModel],
         observation_class: type[BaseModel],
-        state_class: Callable[[], type[BaseModel]],
+        spec: Callable[[], EnvironmentSpec | None],
+        *,
+        state_class: type[BaseModel] | None = None,
     ) -> None:
         self._action_class = action_class
         self._observation_class = observation_class
+        self._spec = spec
         self._state_class = state_class
+        self.server_capabilities: tuple[str, ...] = ()
 
     @cached_property
     def action(self) -> dict[str, Any]:
         """Schema of an action."""
-        return self._action_class.model_json_schema(schema_generator=_Lenient)
+        return self._action_class.model_json_schema(schema_generator=LenientJsonSchema)
 
     @cached_property
     def observation(self) -> dict[str, Any]:
         """Schema of an observation, `reward` and `done` included, which travel beside it."""
-        return self._observation_class.model_json_schema(schema_generator=_Lenient)
+        return self._observation_class.model_json_schema(schema_generator=LenientJsonSchema)
 
     @property
     def state(self) -> dict[str, Any]:
-        """Schema of the state. Not kept: a bare factory's class is known only once it has built one."""
-        return self._state_class().model_json_schema(schema_generator=_Lenient)
+        """Schema of the state."""
+        spec = self._spec()
+        state_class: type[BaseModel] = self._state_class or (spec.state_class if spec else State)
+        return state_class.model_json_schema(schema_generator=LenientJsonSchema)
+
+    @property
+    def reset(self) -> dict[str, Any]:
+        """Schema of the options of `reset`."""
+        spec = self._spec()
+        return ANY_RESET if spec is None else reset_schema(spec)
+
+    @property
+    def capabilities(self) -> list[str]:
+        """What the environment can do beyond reset, step and state: `view`, `mcp`, `gradio`."""
+        spec = self._spec()
+        return [*(spec.capabilities if spec else ()), *self.server_capabilities]
+
+    def described(self) -> dict[str, Any]:
+        """Say all of it, as `/schema` does."""
+        names = ("action", "observation", "state", "reset", "capabilities")
+        return {name: getattr(self, name) for name in names}
 
     def bodies(self) -> dict[str, Any]:
         """Schemas of the request bodies, the action's own fields included, by name."""
@@ -71,18 +107,10 @@ class Schemas:
         _, found = models_json_schema(
             [(ResetRequest, "validation"), (step, "validation")],
             ref_template="#/components/schemas/{model}",
-            schema_generator=_Lenient,
+            schema_generator=LenientJsonSchema,
         )
         definitions: dict[str, Any] = found["$defs"]
         return definitions
-
-
-class _Lenient(GenerateJsonSchema):
-    """Describes fields that JSON schema has no word for, such as arrays of numpy, as "anything"."""
-
-    def handle_invalid_for_json_schema(self, schema: core_schema.CoreSchema, error_info: str) -> JsonSchemaValue:
-        """Say nothing about such a field."""
-        return {}
 
 
 def document(app: FastAPI, schemas: Schemas) -> None:
