@@ -1,7 +1,7 @@
 # Needs a Python 3.11 or newer with pip, and nothing else: everything is installed into .venv.
 # To build .venv from another Python: make clean && make test PYTHON=python3.13
 .DEFAULT_GOAL := help
-.PHONY: help demo test check coverage bench requirements clean
+.PHONY: help demo test check coverage bench screenshots requirements clean
 
 python := .venv/bin/python
 ready := .venv/ready
@@ -30,7 +30,13 @@ coverage: $(ready)  ## run every test and say which lines none of them reached
 	$(python) -m coverage report
 
 bench: $(ready)  ## measure steps a second against a raw WebSocket
-	$(python) benchmarks/steps.py
+	$(python) -m benchmarks.steps
+
+screenshots: $(ready)  ## take pictures of the page at /web into build/screenshots, and the README's into docs
+	scripts/browser
+	$(python) -m pytest -q -n 2 tests/web/test_screenshots.py
+	mkdir -p docs/images
+	cp build/screenshots/readme.png docs/images/web.png
 
 requirements: $(ready)  ## compile requirements/dev.txt anew, pins that fit kept
 	scripts/lock

@@ -1,10 +1,11 @@
 """What the server's tests share: a stage for their environments, and a check that nothing failed inside the server."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.server.isolated import Tables
 from tests.server.stage import Stage
 
 # "Exception in ASGI application", "Task exception was never retrieved", "internal error while serving"
@@ -21,6 +22,15 @@ def stage() -> Iterator[Stage]:
     stage = Stage()
     yield stage
     stage.release()
+
+
+@pytest.fixture
+async def tables() -> AsyncIterator[Tables]:
+    """Tables whose environments live in worker processes, closed with the test."""
+    tables = Tables()
+    yield tables
+    for table in tables.made:
+        await table.close()
 
 
 @pytest.fixture(autouse=True)

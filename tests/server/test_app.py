@@ -105,6 +105,46 @@ def test_page_is_there_when_it_is_asked_for(web: bool, status: int) -> None:
         assert client.get("/web").status_code == status
 
 
+# ---- what an environment can do besides
+
+
+class Versatile(EchoEnvironment):
+    def render_web(self, observation: EchoObservation) -> str:
+        return f"<b>{observation.echoed_message}</b>"
+
+    async def web_actions(self, observation: EchoObservation) -> list[tuple[str, dict[str, str]]]:
+        return [("Again", {"message": observation.echoed_message})]
+
+    def handle_json_rpc(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"jsonrpc": "2.0", "id": request["id"], "result": {"tools": []}}
+
+
+def test_view_and_json_rpc_travel_over_the_socket() -> None:
+    with serving(app_of(Versatile), log_config=None) as url, ws(url) as peer:
+        assert ask(peer, {"type": "view"}) == {"type": "view", "data": {"html": None, "actions": []}}
+        ask(peer, step("Hi"))
+        view = {"html": "<b>Hi</b>", "actions": [{"label": "Again", "action": {"message": "Hi"}}]}
+        assert ask(peer, {"type": "view"}) == {"type": "view", "data": view}
+        answer = ask(peer, {"type": "mcp", "data": {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}})
+        assert answer == {"type": "mcp", "data": {"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}}
+
+
+def test_server_says_that_it_knows_views() -> None:
+    with serving(app_of(Versatile), log_config=None) as url, ws(url) as peer:
+        assert peer.response is not None
+        assert peer.response.headers["X-OpenEnv-Extensions"] == "options,timeout_s,view"
+
+
+def test_agent_sees_what_it_is_sent_and_no_view_of_it() -> None:
+    app = app_of(Versatile, token="boss", agent_token="hand")
+    with (
+        serving(app, log_config=None) as url,
+        ws(url, additional_headers={"Authorization": "Bearer hand"}) as peer,
+    ):
+        assert ask(peer, step("Hi"))["type"] == "observation"
+        assert ask(peer, {"type": "view"})["data"]["code"] == "FORBIDDEN"
+
+
 # ---- run by plain uvicorn
 
 

@@ -1,6 +1,7 @@
 """`openenv.server.config`: what can be set, from where, and within which bounds."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,14 @@ GOOD = {
     "allowed_origins": ("https://Pal.example", frozenset({"https://pal.example"})),
     "token": (" s3cret ", "s3cret"),
     "agent_token": ("hand", "hand"),
+    "isolation": ("Process", "process"),
+    "env_workers": ("2", 2),
     "web": ("Yes", True),
+    "frame_ancestors": (
+        " https://pal.example:8443, https://*.hf.space ",
+        ("https://pal.example:8443", "https://*.hf.space"),
+    ),
+    "readme_path": ("docs/README.md", Path("docs/README.md")),
 }
 BAD = {
     "max_sessions": ["0", "-1", "1.5", "many", "1e3"],
@@ -32,6 +40,18 @@ BAD = {
     "step_timeout_s": ["0", "inf"],
     "max_body_bytes": ["0", "16MB"],
     "drain_s": ["-0.1"],
+    "isolation": ["processes", "docker"],
+    "env_workers": ["0", "-1", "all"],
+    "frame_ancestors": [
+        "pal.example",
+        "https://pal.example; script-src *",
+        "https://a.example https://b.example",
+        "'self'",
+        "https://a.example,none",
+        "javascript:",
+        "https://",
+        "https://pal.example/path",
+    ],
 }
 
 
@@ -91,3 +111,9 @@ def test_limit_is_what_was_asked_for_or_else_what_the_class_bears(environment: A
 def test_limit_that_cannot_be_kept_is_refused(environment: Any, requested: int, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         session_limit(spec_of(environment), requested)
+
+
+def test_nobody_else_need_be_allowed_to_frame_the_page() -> None:
+    assert ServerConfig.from_environ({"OPENENV_FRAME_ANCESTORS": "none"}).frame_ancestors == ()
+    assert ServerConfig.from_environ({"OPENENV_FRAME_ANCESTORS": "*"}).frame_ancestors == ("*",)
+    assert ServerConfig().frame_ancestors == ("https://huggingface.co", "https://*.hf.space")

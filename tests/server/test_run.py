@@ -12,7 +12,8 @@ import pytest
 
 from openenv.errors import ConfigurationError
 from openenv.server import import_app, run
-from openenv.server.run import bind, url_of
+from openenv.server.handover import FastWebSocket
+from openenv.server.run import bind, url_of, websocket_transport
 from tests.support.services import require
 
 
@@ -146,3 +147,10 @@ def test_what_the_module_itself_raises_comes_through(source: str, error: type[Ex
     (package / "room/door.py").write_text(source)
     with pytest.raises(error):
         import_app("room.door:app")
+
+
+def test_picows_carries_websockets_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert import_app(websocket_transport()) is FastWebSocket
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.delitem(sys.modules, "picows")
+    assert websocket_transport() == "websockets-sansio"

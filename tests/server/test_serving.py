@@ -31,13 +31,19 @@ def test_app_of_others_has_no_sessions(app: Any) -> None:
     assert table_of(app) is None
 
 
+@pytest.fixture(params=["websockets-sansio", "openenv.server.handover:FastWebSocket"])
+def transport(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 class _Stopping:
     """A server in a thread that can be told to stop."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, transport: str) -> None:
         self.listener = bind("127.0.0.1", 0)
         self.url = url_of("127.0.0.1", self.listener)
-        config = uvicorn.Config(app, log_level="warning", log_config=None, ws="websockets-sansio")
+        config = uvicorn.Config(app, log_level="warning", log_config=None, ws=transport)
         self.server = DrainingServer(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
         self.thread.start()
@@ -50,9 +56,9 @@ class _Stopping:
         self.thread.join(10)
 
 
-def test_call_under_way_is_answered_before_its_connection_closes(stage: Stage) -> None:
+def test_call_under_way_is_answered_before_its_connection_closes(transport: str, stage: Stage) -> None:
     stage.held = {"step"}
-    with _Stopping(app_of(partial(Staged, stage))) as stopping, ws(stopping.url) as peer:
+    with _Stopping(app_of(partial(Staged, stage)), transport) as stopping, ws(stopping.url) as peer:
         ask(peer, {"type": "reset"})
         peer.send('{"type":"step","data":{"message":"Hi"}}')
         stage.expect("step")
@@ -64,9 +70,11 @@ def test_call_under_way_is_answered_before_its_connection_closes(stage: Stage) -
     stage.expect("close")
 
 
-def test_call_that_takes_too_long_is_not_waited_for(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_call_that_takes_too_long_is_not_waited_for(
+    transport: str, stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
     stage.held = {"step"}
-    with _Stopping(app_of(partial(Staged, stage), drain_s=0.1)) as stopping, ws(stopping.url) as peer:
+    with _Stopping(app_of(partial(Staged, stage), drain_s=0.1), transport) as stopping, ws(stopping.url) as peer:
         ask(peer, {"type": "reset"})
         peer.send('{"type":"step","data":{"message":"Hi"}}')
         stage.expect("step")
@@ -76,9 +84,9 @@ def test_call_that_takes_too_long_is_not_waited_for(stage: Stage, caplog: pytest
     assert "stopping although calls are under way: drain_s=0.1 is over" in caplog.text
 
 
-def test_second_interrupt_ends_the_wait(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_second_interrupt_ends_the_wait(transport: str, stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.held = {"step"}
-    with _Stopping(app_of(partial(Staged, stage), drain_s=60)) as stopping, ws(stopping.url) as peer:
+    with _Stopping(app_of(partial(Staged, stage), drain_s=60), transport) as stopping, ws(stopping.url) as peer:
         ask(peer, {"type": "reset"})
         peer.send('{"type":"step","data":{"message":"Hi"}}')
         stage.expect("step")

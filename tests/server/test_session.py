@@ -1,9 +1,10 @@
 """`openenv.server.session`: one environment, one call at a time, each where its class wants it."""
 
 import asyncio
+import json
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +12,19 @@ import pytest
 
 from openenv.env import EnvironmentAdapter
 from openenv.env.spec import spec_of
-from openenv.protocol import Fault, GetState, JsonRpc, JsonRpcReply, Observed, Reply, Reset, StateIs, Step
+from openenv.protocol import (
+    Dialect1,
+    Fault,
+    GetState,
+    GetView,
+    JsonRpc,
+    JsonRpcReply,
+    Observed,
+    Reply,
+    Reset,
+    StateIs,
+    Step,
+)
 from openenv.server.session import Runner, Session, SessionState
 from openenv.server.workers import WorkerThread
 from tests.server.stage import AsyncStaged, InlineStaged, Stage, Staged
@@ -86,6 +99,183 @@ async def test_calls_run_where_the_class_says(
     assert {name for name, thread in stage.calls if thread is loop} == on_loop
     assert len(stage.threads() - {loop}) == (not is_inline)
     assert session.is_inline is is_inline
+
+
+# ---- what is shown to a person, and JSON-RPC
+
+
+class Odd(InlineStaged):
+    """Shows, offers and answers what `do` makes of the observation or the request."""
+
+    do: Callable[[Any], Any] = staticmethod(lambda given: given)
+
+    def render_web(self, observation: Any) -> Any:
+        self.stage.enter("render_web")
+        return self.do(observation)
+
+    def web_actions(self, observation: Any) -> Any:
+        self.stage.enter("web_actions")
+        return [("Say hi", EchoAction(message="hi"))]
+
+    def handle_json_rpc(self, request: dict[str, Any]) -> Any:
+        self.stage.enter("handle_json_rpc")
+        return self.do(request)
+
+
+class ThreadedOdd(Odd):
+    BLOCKING = True
+
+
+class AsyncOdd(ThreadedOdd):
+    async def render_web(self, observation: Any) -> Any:
+        await self.stage.enter_async("render_web")
+        return self.do(observation)
+
+    async def handle_json_rpc(self, request: dict[str, Any]) -> Any:
+        await self.stage.enter_async("handle_json_rpc")
+        return self.do(request)
+
+
+ODD = pytest.mark.parametrize("flavour", [Odd, ThreadedOdd, AsyncOdd])
+
+
+def doing(flavour: type[Odd], do: Callable[[Any], Any]) -> type[Odd]:
+    return type(flavour.__name__, (flavour,), {"do": staticmethod(do)})
+
+
+def raising(error: BaseException) -> Callable[[Any], Any]:
+    def call(_: Any) -> Any:
+        raise error
+
+    return call
+
+
+def rpc_error(reply: Reply) -> Any:
+    assert isinstance(reply, JsonRpcReply), reply
+    assert reply.payload["jsonrpc"] == "2.0"
+    assert reply.payload["error"]["code"] == -32603
+    return reply.payload["id"], reply.payload["error"]["message"]
+
+
+def plain(reply: Reply) -> Any:
+    return json.loads(Dialect1().encode_reply(reply, None))["data"]
+
+
+@pytest.mark.parametrize("flavour", [InlineStaged, Staged, AsyncStaged, Odd, AsyncOdd])
+async def test_without_an_observation_or_a_way_to_show_it_the_view_is_empty(
+    opened: Opened, stage: Stage, flavour: type[Staged]
+) -> None:
+    session = opened(flavour)
+    assert plain(await session.perform(GetView())) == {"html": None, "actions": []}
+    if not issubclass(flavour, Odd):
+        await session.perform(HI)
+        assert plain(await session.perform(GetView())) == {"html": None, "actions": []}
+    assert not stage.count("render_web")
+
+
+@ODD
+@pytest.mark.parametrize(
+    ("do", "refusal"),
+    [
+        (raising(KeyError("gone")), "EXECUTION_ERROR"),
+        (raising(SystemExit(3)), "EXECUTION_ERROR"),
+        (lambda _: 5, "OBSERVATION_ERROR"),
+    ],
+)
+async def test_view_that_fails_is_a_fault_and_leaves_the_session(
+    opened: Opened, flavour: type[Odd], do: Callable[[Any], Any], refusal: str
+) -> None:
+    session = opened(doing(flavour, do))
+    await session.perform(Reset())
+    assert code(await session.perform(GetView())) == refusal
+    assert isinstance(await session.perform(HI), Observed)
+
+
+@ODD
+async def test_view_is_of_the_latest_observation(opened: Opened, flavour: type[Odd]) -> None:
+    session = opened(doing(flavour, lambda seen: f"<b>{seen.echoed_message}</b>"))
+    await session.perform(Reset())
+    await session.perform(HI)
+    assert code(await session.perform(Step({}))) == "VALIDATION_ERROR"
+    view = {"html": "<b>Hi</b>", "actions": [{"label": "Say hi", "action": {"message": "hi", "metadata": {}}}]}
+    assert plain(await session.perform(GetView())) == view
+
+
+@pytest.mark.parametrize(
+    ("flavour", "on_loop"),
+    [
+        (Odd, {"render_web", "web_actions", "handle_json_rpc"}),
+        (ThreadedOdd, set()),
+        (AsyncOdd, {"render_web", "handle_json_rpc"}),
+    ],
+)
+async def test_they_run_where_the_class_says(
+    opened: Opened, stage: Stage, flavour: type[Odd], on_loop: set[str]
+) -> None:
+    session = opened(doing(flavour, lambda _: None))
+    await session.perform(HI)
+    worker = stage.threads("init", "step")
+    stage.calls.clear()
+    for request in (GetView(), JsonRpc({})):
+        await session.perform(request)
+    loop = threading.current_thread()
+    assert {name for name, thread in stage.calls if thread is loop} == on_loop
+    assert stage.threads() - {loop} <= worker
+
+
+async def test_view_past_the_limit_loses_the_session(opened: Opened, stage: Stage) -> None:
+    session = opened(AsyncOdd, step_timeout_s=0.05)
+    await session.perform(HI)
+    stage.held = {"render_web"}
+    assert code(await session.perform(GetView())) == "TIMED_OUT"
+    assert session.state is SessionState.LOST
+
+
+@ODD
+@pytest.mark.parametrize(
+    ("do", "message"),
+    [
+        (raising(ValueError("asked to")), "ValueError: asked to"),
+        (raising(SystemExit(3)), "SystemExit: 3"),
+        (lambda _: 5, "{name}.handle_json_rpc returned int instead of a JSON-RPC reply"),
+        (lambda _: {"result": float("nan")}, "{name}.handle_json_rpc: field 'result' is nan, which JSON cannot carry"),
+        (lambda _: None, "{name}.handle_json_rpc gave no answer"),
+    ],
+)
+async def test_json_rpc_that_fails_is_an_error_of_json_rpc_and_leaves_the_session(
+    opened: Opened, flavour: type[Odd], do: Callable[[Any], Any], message: str
+) -> None:
+    session = opened(doing(flavour, do))
+    assert rpc_error(await session.perform(JsonRpc({"id": 7}))) == (7, message.format(name=flavour.__name__))
+    assert isinstance(await session.perform(HI), Observed)
+
+
+@pytest.mark.parametrize("call_id", [None, 1.5, [1], {"a": 1}])
+async def test_json_rpc_of_an_odd_id_is_answered_without_it(opened: Opened, call_id: Any) -> None:
+    session = opened(doing(Odd, raising(ValueError())))
+    assert rpc_error(await session.perform(JsonRpc({"id": call_id})))[0] is None
+
+
+@ODD
+async def test_environment_answers_json_rpc(opened: Opened, flavour: type[Odd]) -> None:
+    session = opened(doing(flavour, lambda asked: {"jsonrpc": "2.0", "id": asked["id"], "result": dict(asked)}))
+    asked = {"jsonrpc": "2.0", "id": "a", "method": "tools/list"}
+    assert plain(await session.perform(JsonRpc(asked))) == {"jsonrpc": "2.0", "id": "a", "result": asked}
+
+
+@ODD
+async def test_notification_has_no_answer_but_a_reply(opened: Opened, flavour: type[Odd]) -> None:
+    session = opened(doing(flavour, lambda _: None))
+    assert plain(await session.perform(JsonRpc({"method": "notifications/initialized"}))) == {}
+
+
+@pytest.mark.parametrize("flavour", [InlineStaged, Staged, AsyncStaged])
+async def test_class_without_json_rpc_says_so(opened: Opened, flavour: type[Staged]) -> None:
+    reply = await opened(flavour).perform(JsonRpc({"id": 3}))
+    assert rpc_error(reply) == (3, "Environment does not support MCP")
+
+
+# ---- turns
 
 
 async def test_requests_wait_their_turn(opened: Opened, stage: Stage) -> None:

@@ -2,8 +2,8 @@
 
 import logging
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,9 @@ RESET = {"type": "reset"}
 STATE = {"type": "state"}
 
 
+Served = Callable[[Any], AbstractContextManager[str]]
+
+
 class PickyAction(EchoAction):
     @field_validator("message")
     @classmethod
@@ -31,17 +34,23 @@ class PickyAction(EchoAction):
         return message
 
 
+@pytest.fixture(scope="module", params=["websockets-sansio", "openenv.server.handover:FastWebSocket"])
+def served(request: pytest.FixtureRequest) -> Served:
+    """Serve an app over one of the two transports."""
+    return partial(serving, log_config=None, ws=request.param)
+
+
 @pytest.fixture(scope="module")
-def echo() -> Iterator[str]:
+def echo(served: Served) -> Iterator[str]:
     """The URL of a server that the tests of this file share."""
-    with serving(create_app(EchoEnvironment, PickyAction, EchoObservation), log_config=None) as url:
+    with served(create_app(EchoEnvironment, PickyAction, EchoObservation)) as url:
         yield url
 
 
 @pytest.fixture(scope="module", params=[InlineStaged, Staged, AsyncStaged])
-def wayward(request: pytest.FixtureRequest) -> Iterator[str]:
+def wayward(served: Served, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URLs of servers whose environments do what they are told, be it wrong: inline, on a thread, async."""
-    with serving(app_of(partial(request.param, Stage())), log_config=None) as url:
+    with served(app_of(partial(request.param, Stage()))) as url:
         yield url
 
 
@@ -67,7 +76,7 @@ def test_frames_are_those_of_openenv_to_the_byte(echo: str) -> None:
 def test_handshake_says_which_extensions_are_understood(echo: str) -> None:
     with ws(echo) as peer:
         assert peer.response is not None
-        assert peer.response.headers["x-openenv-extensions"] == "options,timeout_s"
+        assert peer.response.headers["x-openenv-extensions"] == "options,timeout_s,view"
 
 
 def test_mcp_request_is_answered_under_its_own_id(echo: str) -> None:
@@ -85,16 +94,16 @@ def test_requests_sent_ahead_are_answered_in_order(echo: str) -> None:
     assert kinds == ["observation", "observation", "error", "state"]
 
 
-def test_peer_that_floods_is_disconnected(stage: Stage) -> None:
+def test_peer_that_floods_is_disconnected(served: Served, stage: Stage) -> None:
     stage.held = {"step"}
-    with serving(app_of(partial(Staged, stage)), log_config=None) as url, ws(url) as peer:
+    with served(app_of(partial(Staged, stage))) as url, ws(url) as peer:
         for _ in range(70):
             peer.send('{"type":"step","data":{"message":"x"}}')
         assert closing(peer) == 1008
         stage.release()
 
 
-def test_options_reach_the_methods_that_take_them() -> None:
+def test_options_reach_the_methods_that_take_them(served: Served) -> None:
     class Optional(EchoEnvironment):
         def reset(self, seed: int | None = None) -> EchoObservation:  # type: ignore[override]
             return EchoObservation(echoed_message=f"seed {seed}")
@@ -102,7 +111,7 @@ def test_options_reach_the_methods_that_take_them() -> None:
         def step(self, action: EchoAction, timeout_s: float = 0, hint: str = "") -> EchoObservation:  # type: ignore[override]
             return EchoObservation(echoed_message=f"{hint} {timeout_s}")
 
-    with serving(app_of(Optional), log_config=None) as url, ws(url) as peer:
+    with served(app_of(Optional)) as url, ws(url) as peer:
         answer = ask(peer, {"type": "reset", "data": {"seed": 7, "episode_id": "e", "unheard_of": 1}})
         assert answer["data"]["observation"]["echoed_message"] == "seed 7"
         answer = ask(peer, step("x", timeout_s=2.5, options={"hint": "left", "unheard_of": 1}))
@@ -179,8 +188,8 @@ def test_second_reset_begins_another_episode(echo: str) -> None:
         assert ask(peer, STATE)["data"] == {"episode_id": "two", "step_count": 0}
 
 
-def test_step_after_close_is_not_served(stage: Stage) -> None:
-    with serving(app_of(partial(InlineStaged, stage)), log_config=None) as url, ws(url) as peer:
+def test_step_after_close_is_not_served(served: Served, stage: Stage) -> None:
+    with served(app_of(partial(InlineStaged, stage))) as url, ws(url) as peer:
         peer.send('{"type":"close"}')
         peer.send('{"type":"step","data":{"message":"x"}}')
         assert closing(peer) == 1000
@@ -223,9 +232,9 @@ def test_message_that_is_no_unicode_crosses_all_the_same(wayward: str, caplog: p
 
 
 def test_exception_of_an_environment_is_logged_with_its_traceback(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+    served: Served, stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with serving(app_of(partial(Staged, stage)), log_config=None) as url, ws(url) as peer:
+    with served(app_of(partial(Staged, stage))) as url, ws(url) as peer:
         ask(peer, step("raise"))
     (record,) = [r for r in caplog.records if r.exc_info]
     assert record.getMessage() == "Staged.step raised KeyError"
@@ -233,7 +242,9 @@ def test_exception_of_an_environment_is_logged_with_its_traceback(
     assert "asked to" in str(record.exc_info[1])
 
 
-def test_factory_that_raises_is_named_and_logged_and_holds_no_place(caplog: pytest.LogCaptureFixture) -> None:
+def test_factory_that_raises_is_named_and_logged_and_holds_no_place(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
     built: list[str] = []
 
     def moody() -> Any:
@@ -242,7 +253,7 @@ def test_factory_that_raises_is_named_and_logged_and_holds_no_place(caplog: pyte
             raise OSError("no display")
         return EchoEnvironment()
 
-    with serving(app_of(moody), log_config=None) as url:
+    with served(app_of(moody)) as url:
         with ws(url) as peer:
             assert reply(peer)["data"] == {
                 "message": "Environment factory 'moody' failed to create instance.",
@@ -263,9 +274,9 @@ def test_factory_that_raises_is_named_and_logged_and_holds_no_place(caplog: pyte
 # ---- room
 
 
-def test_full_server_refuses_with_the_counts_and_closes(stage: Stage) -> None:
+def test_full_server_refuses_with_the_counts_and_closes(served: Served, stage: Stage) -> None:
     app = app_of(partial(InlineStaged, stage), max_sessions=1, queue_s=0.0)
-    with serving(app, log_config=None) as url, ws(url) as first:
+    with served(app) as url, ws(url) as first:
         ask(first, RESET)
         with ws(url) as second:
             assert reply(second) == {
@@ -282,18 +293,18 @@ def test_full_server_refuses_with_the_counts_and_closes(stage: Stage) -> None:
         assert ask(first, step("Hi"))["data"]["reward"] == 0.2
 
 
-def test_wait_at_a_full_server_is_bounded_in_time_and_number(stage: Stage) -> None:
+def test_wait_at_a_full_server_is_bounded_in_time_and_number(served: Served, stage: Stage) -> None:
     app = app_of(partial(InlineStaged, stage), max_sessions=1, queue_s=0.3, max_queue=1)
-    with serving(app, log_config=None) as url, ws(url) as first:
+    with served(app) as url, ws(url) as first:
         ask(first, RESET)
         with ws(url) as patient, ws(url) as superfluous:
             refused = [reply(peer)["data"]["code"] for peer in (superfluous, patient)]
     assert refused == ["CAPACITY_REACHED"] * 2
 
 
-def test_client_that_gives_up_waiting_leaves_the_queue(stage: Stage) -> None:
+def test_client_that_gives_up_waiting_leaves_the_queue(served: Served, stage: Stage) -> None:
     app = app_of(partial(InlineStaged, stage), max_sessions=1, queue_s=8.0)
-    with serving(app, log_config=None) as url, ws(url) as first:
+    with served(app) as url, ws(url) as first:
         ask(first, RESET)
         with ws(url), ws(url):
             pass  # two that joined the queue, and left it
@@ -306,9 +317,9 @@ def test_client_that_gives_up_waiting_leaves_the_queue(stage: Stage) -> None:
 # ---- clients that go away
 
 
-def test_client_that_vanishes_without_a_close_frame_frees_its_place(stage: Stage) -> None:
+def test_client_that_vanishes_without_a_close_frame_frees_its_place(served: Served, stage: Stage) -> None:
     app = app_of(partial(InlineStaged, stage), max_sessions=1)
-    with serving(app, log_config=None) as url, ws(url) as peer:
+    with served(app) as url, ws(url) as peer:
         ask(peer, RESET)
         peer.socket.shutdown(socket.SHUT_RDWR)
         with ws(url) as next_peer:
@@ -316,9 +327,9 @@ def test_client_that_vanishes_without_a_close_frame_frees_its_place(stage: Stage
     assert stage.count("close") == 2
 
 
-def test_client_that_goes_away_cancels_an_async_step(stage: Stage) -> None:
+def test_client_that_goes_away_cancels_an_async_step(served: Served, stage: Stage) -> None:
     stage.held = {"step"}
-    with serving(app_of(partial(AsyncStaged, stage), max_sessions=1), log_config=None) as url:
+    with served(app_of(partial(AsyncStaged, stage), max_sessions=1)) as url:
         with ws(url) as peer:
             peer.send('{"type":"step","data":{"message":"x"}}')
             stage.expect("step")
@@ -330,11 +341,11 @@ def test_client_that_goes_away_cancels_an_async_step(stage: Stage) -> None:
 
 @pytest.mark.parametrize("limit", [None, 30.0])
 def test_client_that_goes_away_during_a_threads_step_frees_its_place_when_it_returns(
-    stage: Stage, limit: float | None
+    served: Served, stage: Stage, limit: float | None
 ) -> None:
     stage.held = {"step"}
     app = app_of(partial(Staged, stage), max_sessions=1, step_timeout_s=limit)
-    with serving(app, log_config=None) as url:
+    with served(app) as url:
         with ws(url) as peer:
             peer.send('{"type":"step","data":{"message":"x"}}')
             stage.expect("step")
@@ -349,10 +360,10 @@ def test_client_that_goes_away_during_a_threads_step_frees_its_place_when_it_ret
     assert [name for name, _ in stage.calls] == ["init", "step", "close", "init", "reset", "close"]
 
 
-def test_client_that_goes_away_while_its_environment_is_built_leaves_nothing(stage: Stage) -> None:
+def test_client_that_goes_away_while_its_environment_is_built_leaves_nothing(served: Served, stage: Stage) -> None:
     stage.held = {"init"}
     app = app_of(partial(Staged, stage), max_sessions=1)
-    with serving(app, log_config=None) as url:
+    with served(app) as url:
         with ws(url):
             stage.expect("init")
         with ws(url) as next_peer:
@@ -372,11 +383,11 @@ def test_client_that_goes_away_while_its_environment_is_built_leaves_nothing(sta
 @pytest.mark.parametrize("flavour", [Staged, AsyncStaged])
 @pytest.mark.parametrize(("setting", "beside"), [(None, {"timeout_s": 0.05}), (0.05, {}), (0.05, {"timeout_s": 60})])
 def test_call_past_its_limit_is_reported_at_once_and_ends_the_session(
-    stage: Stage, flavour: type[Staged], setting: float | None, beside: dict[str, float]
+    served: Served, stage: Stage, flavour: type[Staged], setting: float | None, beside: dict[str, float]
 ) -> None:
     stage.held = {"step"}
     app = app_of(partial(flavour, stage), max_sessions=1, step_timeout_s=setting)
-    with serving(app, log_config=None) as url:
+    with served(app) as url:
         with ws(url) as peer:
             answer = ask(peer, step("x", **beside))
             assert (answer["type"], answer["data"]["code"]) == ("error", "TIMED_OUT")
@@ -390,8 +401,8 @@ def test_call_past_its_limit_is_reported_at_once_and_ends_the_session(
     assert stage.count("close") == 2
 
 
-def test_call_within_its_limit_is_answered(stage: Stage) -> None:
-    with serving(app_of(partial(Staged, stage), step_timeout_s=60.0), log_config=None) as url, ws(url) as peer:
+def test_call_within_its_limit_is_answered(served: Served, stage: Stage) -> None:
+    with served(app_of(partial(Staged, stage), step_timeout_s=60.0)) as url, ws(url) as peer:
         assert ask(peer, {"type": "reset", "timeout_s": 5})["type"] == "observation"
         assert ask(peer, step("Hi", timeout_s=1e300))["data"]["reward"] == 0.2
         assert ask(peer, STATE)["data"]["step_count"] == 1
@@ -400,9 +411,9 @@ def test_call_within_its_limit_is_answered(stage: Stage) -> None:
 # ---- scopes
 
 
-def test_agents_token_may_step_only(stage: Stage) -> None:
+def test_agents_token_may_step_only(served: Served, stage: Stage) -> None:
     app = app_of(partial(InlineStaged, stage), token="boss", agent_token="hand")
-    with serving(app, log_config=None) as url:
+    with served(app) as url:
         with ws(url, additional_headers={"Authorization": "Bearer hand"}) as agent:
             for request in (RESET, STATE, {"type": "close"}):
                 assert ask(agent, request)["data"]["code"] == "FORBIDDEN"
@@ -415,10 +426,10 @@ def test_agents_token_may_step_only(stage: Stage) -> None:
 # ---- the server stops
 
 
-def test_stopping_server_refuses_those_who_wait(stage: Stage) -> None:
+def test_stopping_server_refuses_those_who_wait(served: Served, stage: Stage) -> None:
     app = app_of(partial(InlineStaged, stage), max_sessions=1)
     with ExitStack() as later:
-        with serving(app, log_config=None) as url:
+        with served(app) as url:
             first = later.enter_context(ws(url))
             ask(first, RESET)
             waiting = later.enter_context(ws(url))

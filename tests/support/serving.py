@@ -7,7 +7,7 @@ from typing import Any
 
 import uvicorn
 
-from openenv.server.run import bind, url_of
+from openenv.server.run import bind, url_of, websocket_transport
 from openenv.server.serving import DrainingServer
 
 
@@ -22,12 +22,12 @@ class _Announcing(DrainingServer):
 
 
 @contextmanager
-def serving(app: Any, **settings: Any) -> Iterator[str]:
-    """Serve `app` and give its URL. Further settings go to `uvicorn.Config`."""
-    listener = bind("127.0.0.1", 0)
+def serving(app: Any, port: int = 0, **settings: Any) -> Iterator[str]:
+    """Serve `app`, on any port that is free unless one is given, and give its URL. Settings go to `uvicorn.Config`."""
+    listener = bind("127.0.0.1", port)
     defaults: dict[str, Any] = {
         "log_level": "warning",
-        "ws": "websockets-sansio",
+        "ws": websocket_transport(),
         "ws_per_message_deflate": False,
         "timeout_graceful_shutdown": 3,
     }

@@ -71,6 +71,11 @@ class Admission:
         return bool(self._waiting)
 
     @property
+    def waiting(self) -> int:
+        """How many wait, of this process alone."""
+        return len(self._waiting)
+
+    @property
     def is_closed(self) -> bool:
         """Whether nobody is admitted any more."""
         return self._closed

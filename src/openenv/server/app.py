@@ -15,12 +15,12 @@ from openenv.env import EnvironmentSource
 from openenv.errors import ConfigurationError
 from openenv.server.access import AccessControl, scope_of
 from openenv.server.config import ServerConfig
+from openenv.server.gradio import GradioBuilder, mount_gradio
 from openenv.server.http import routes
 from openenv.server.page import page_routes
 from openenv.server.schema import Schemas, document
 from openenv.server.sessions import SessionTable
 from openenv.server.ws import serve_socket
-from openenv.types import State
 
 __all__ = ["create_app"]
 
@@ -34,6 +34,7 @@ def create_app(
     *,
     state_cls: type[BaseModel] | None = None,
     config: ServerConfig | None = None,
+    gradio_builder: GradioBuilder | None = None,
 ) -> FastAPI:
     """Build the ASGI app that serves an environment.
 
@@ -47,6 +48,8 @@ def create_app(
             The variable `OPENENV_MAX_SESSIONS` goes before it.
         state_cls: The state's class, when the environment's annotations do not say.
         config: All settings at once, in place of the environment variables of `ServerConfig`.
+        gradio_builder: Builds the environment's own Gradio UI, shown as a tab of the page at `/web`: called with
+            `web_manager, action_fields, metadata, is_chat_env, title, quick_start_md`, it returns a `gr.Blocks`.
 
     Raises:
         ConfigurationError: `env` is no environment, a setting does not parse, or more sessions are asked for than
@@ -60,9 +63,6 @@ def create_app(
         config = dataclasses.replace(config, max_sessions=max_concurrent_envs)
     source = EnvironmentSource(env)
     table = SessionTable(source, action_cls, config)
-
-    def state_class() -> type[BaseModel]:
-        return state_cls or (source.spec.state_class if source.spec else State)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -78,10 +78,14 @@ def create_app(
         description=f"The environment {env_name or source.name}: sessions over WebSocket at `/ws`, or over HTTP.",
         lifespan=lifespan,
     )
-    schemas = Schemas(action_cls, observation_cls, state_class)
+    schemas = Schemas(action_cls, observation_cls, lambda: source.spec, state_class=state_cls)
+    if config.web and gradio_builder is not None:
+        metadata = table.metadata_of_class(env_name)
+        if mount_gradio(app, gradio_builder, table, action_schema=schemas.action, metadata=metadata):
+            schemas.server_capabilities += ("gradio",)
     app.include_router(routes(table, schemas, env_name=env_name, max_body_bytes=config.max_body_bytes))
     if config.web:
-        app.include_router(page_routes())
+        app.include_router(page_routes(table))
     app.router.routes.append(WebSocketRoute("/ws", ws))
     app.add_middleware(AccessControl, config=config)
     app.state.openenv = table

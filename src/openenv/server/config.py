@@ -5,17 +5,24 @@ line and the manifest speak through environment variables (`openenv serve` sets 
 plain `uvicorn` starts reads the same settings.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Protocol, Self
 
-from openenv.env import EnvironmentSpec
 from openenv.errors import ConfigurationError
 
-__all__ = ["DEFAULT_MAX_SESSIONS", "VARIABLES", "ServerConfig", "session_limit"]
+__all__ = ["DEFAULT_MAX_SESSIONS", "ISOLATIONS", "VARIABLES", "Promises", "ServerConfig", "session_limit"]
 
 DEFAULT_MAX_SESSIONS = 64
 """Sessions at once, for a class that supports concurrent sessions."""
+
+_SOURCE = re.compile(r"\*|https?://(\*\.)?[\w.-]+(:(\d+|\*))?|https?://\[[\da-fA-F:]+\](:(\d+|\*))?", re.ASCII)
+
+
+ISOLATIONS = ("thread", "process")
+"""Where environments may live."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +42,12 @@ class ServerConfig:
         token: Bearer token that allows everything; None when none is asked for.
         agent_token: Bearer token that allows stepping only.
         web: Whether there is a page at `/web`.
+        isolation: `thread` for environments in the server's process, `process` for worker processes.
+        env_workers: Worker processes that sessions share. None for one a session where calls may block, else one a
+            core. Of no effect without `isolation="process"`.
+        frame_ancestors: Whose pages may show ours in a frame, besides our own; sources as a content security policy
+            writes them.
+        readme_path: The README that `/metadata` tells; None looks for it.
     """
 
     max_sessions: int | None = None
@@ -48,8 +61,11 @@ class ServerConfig:
     allowed_origins: frozenset[str] = frozenset()
     token: str | None = field(default=None, repr=False)
     agent_token: str | None = field(default=None, repr=False)
-
     web: bool = False
+    isolation: str = "thread"
+    env_workers: int | None = None
+    frame_ancestors: tuple[str, ...] = ("https://huggingface.co", "https://*.hf.space")
+    readme_path: Path | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], **defaults: Any) -> Self:
@@ -66,7 +82,19 @@ class ServerConfig:
         return cls(**{**defaults, **given})
 
 
-def session_limit(spec: EnvironmentSpec, requested: int | None) -> int:
+class Promises(Protocol):
+    """What a class says about concurrent sessions."""
+
+    @property
+    def name(self) -> str:
+        """The class name."""
+
+    @property
+    def is_concurrent(self) -> bool:
+        """Whether instances share nothing."""
+
+
+def session_limit(spec: Promises, requested: int | None) -> int:
     """Decide how many sessions at once a class gets.
 
     Raises:
@@ -117,8 +145,23 @@ def _switch(text: str) -> bool:
     return text.lower() in ("true", "1", "yes")
 
 
+def _isolation(text: str) -> str:
+    if text.lower() not in ISOLATIONS:
+        raise ValueError("must be thread or process")
+    return text.lower()
+
+
 def _names(text: str) -> frozenset[str]:
     return frozenset(name.strip().lower() for name in text.split(",") if name.strip())
+
+
+def _sources(text: str) -> tuple[str, ...]:
+    sources = tuple(source.strip() for source in text.split(",") if source.strip())
+    if sources == ("none",):
+        return ()
+    if not all(map(_SOURCE.fullmatch, sources)):
+        raise ValueError("must be origins such as https://pal.example, between commas, or `none`")
+    return sources
 
 
 VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
@@ -133,6 +176,10 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "allowed_origins": ("OPENENV_ALLOWED_ORIGINS", _names),
     "token": ("OPENENV_TOKEN", str),
     "agent_token": ("OPENENV_AGENT_TOKEN", str),
+    "isolation": ("OPENENV_ISOLATION", _isolation),
+    "env_workers": ("OPENENV_ENV_WORKERS", _count),
     "web": ("ENABLE_WEB_INTERFACE", _switch),
+    "frame_ancestors": ("OPENENV_FRAME_ANCESTORS", _sources),
+    "readme_path": ("ENV_README_PATH", Path),
 }
 """Every setting's environment variable, and how its text is read."""

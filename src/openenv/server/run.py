@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import uvicorn
@@ -14,7 +15,7 @@ from openenv.errors import ConfigurationError
 from openenv.server.cluster import Cluster
 from openenv.server.serving import DrainingServer
 
-__all__ = ["MAX_MESSAGE_BYTES", "bind", "import_app", "run", "url_of"]
+__all__ = ["MAX_MESSAGE_BYTES", "bind", "import_app", "run", "url_of", "websocket_transport"]
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _GRACEFUL_S = 15
@@ -56,7 +57,7 @@ def run(
         "port": port,
         "log_level": log_level,
         "access_log": log_level in ("debug", "trace"),
-        "ws": "websockets-sansio",
+        "ws": websocket_transport(),
         "ws_max_size": MAX_MESSAGE_BYTES,
         "ws_per_message_deflate": False,
         "timeout_graceful_shutdown": _GRACEFUL_S,
@@ -69,6 +70,11 @@ def run(
             ChangeReload(config, target=DrainingServer(config).run, sockets=[listener]).run()
         else:
             DrainingServer(uvicorn.Config(app, **settings)).run(sockets=[listener])
+
+
+def websocket_transport() -> str:
+    """Choose what carries WebSockets, for uvicorn's setting `ws`: picows where it is installed."""
+    return "openenv.server.handover:FastWebSocket" if find_spec("picows") else "websockets-sansio"
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -10,24 +10,40 @@ session is lost. A thread cannot be stopped from outside: `end` waits for it, an
 import asyncio
 import enum
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel
 
-from openenv.env import EncodedObservation, EnvironmentAdapter, EnvironmentMetadata, parse_action, parse_reset
-from openenv.errors import RemoteFault, StepTimedOut
-from openenv.protocol import Fault, GetState, JsonRpc, JsonRpcReply, Observed, Reply, Reset, StateIs, Step
+from openenv.env import EncodedObservation, EnvironmentAdapter, EnvironmentMetadata, Method, parse_action, parse_reset
+from openenv.errors import EnvironmentFailed, RemoteFault, StepTimedOut
+from openenv.protocol import (
+    Fault,
+    GetState,
+    GetView,
+    JsonRpc,
+    JsonRpcReply,
+    Observed,
+    Reply,
+    Reset,
+    StateIs,
+    Step,
+    ViewIs,
+)
+from openenv.server.config import Promises
 from openenv.server.workers import WorkerThread
 
-__all__ = ["Runner", "Session", "SessionState"]
+__all__ = ["Runner", "Served", "Session", "SessionState"]
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_NO_MCP = {"code": -32603, "message": "Environment does not support MCP", "data": None}
+Served = Reset | Step | GetState | GetView | JsonRpc
+"""The requests that a session carries out."""
+
+_INTERNAL_ERROR = -32603  # of JSON-RPC
 
 
 class SessionState(enum.Enum):
@@ -77,6 +93,7 @@ class Session:
         id: Its name; whoever knows it may use the session.
         owner: Client address of an anonymous session; None for one that is addressed by its id.
         is_attached: Whether a live connection holds it, which keeps it from expiring.
+        is_inline: Whether no call of this session ever waits for anything, so that it cannot be overtaken by events.
         last_used: Event loop time of the last call; not kept while it is attached.
     """
 
@@ -90,13 +107,18 @@ class Session:
         step_timeout_s: float | None,
         owner: str | None = None,
     ) -> None:
+        self._begin(session_id, owner, step_timeout_s)
+        self._adapter = adapter
+        self._runner = runner
+        self.is_inline = runner.is_inline and not any(method.is_async for method in adapter.spec.methods)
+        self._action_class = action_class
+
+    def _begin(self, session_id: str, owner: str | None, step_timeout_s: float | None) -> None:
+        """Set what a session has wherever its environment lives."""
         self.id = session_id
         self.owner = owner
         self.is_attached = False
         self.last_used = asyncio.get_running_loop().time()
-        self._adapter = adapter
-        self._runner = runner
-        self._action_class = action_class
         self._step_timeout_s = step_timeout_s
         self._state = SessionState.OPEN
         self._ended_because = ""
@@ -113,30 +135,36 @@ class Session:
         """Whether a call is under way or waits for its turn."""
         return self._turn.locked()
 
-    @property
-    def is_inline(self) -> bool:
-        """Whether no call of this session ever waits for anything, so that it cannot be overtaken by events."""
-        spec = self._adapter.spec
-        return self._runner.is_inline and not spec.reset.is_async and not spec.step.is_async
-
-    async def perform(self, request: Reset | Step | GetState | JsonRpc) -> Reply:
+    async def perform(self, request: Served) -> Reply:
         """Carry out one request; never raises but for cancellation, which loses the session.
 
         Requests that come while another is under way wait their turn, first come first served.
         """
         async with self._turn:
-            if self._state is not SessionState.OPEN:
-                return Fault("SESSION_ENDED", f"Session {self.id} has ended: {self._ended_because}")
-            try:
-                return await self._perform(request)
-            except RemoteFault as error:
-                return Fault.of(error)
-            except Exception:  # a bug of ours: a fixed sentence crosses, the traceback stays here
-                logger.exception("internal error while serving %s", type(request).__name__)
-                return Fault("INTERNAL_ERROR", "The server failed while serving this request; its log says why.")
-            finally:
-                if not self.is_attached:  # an attached one does not expire, and a clock costs a tenth of a step
-                    self.last_used = asyncio.get_running_loop().time()
+            return await self._attempt(request)
+
+    def perform_at_once(self, request: Served) -> Reply | None:
+        """Carry out a step without waiting for anything; None where that cannot be, and for the rarer requests.
+
+        Those are for `perform`.
+        """
+        if type(request) is not Step or not self.is_inline or self._state is not SessionState.OPEN or self.is_busy:
+            return None
+        try:
+            return _observed(self._adapter.step(*self._parsed(request)))  # type: ignore[arg-type]  # it is not async
+        except Exception as error:  # noqa: BLE001  # as in `perform`
+            return _fault(error, request)
+
+    @property
+    def promises(self) -> Promises:
+        """What its environment's class says about concurrent sessions."""
+        return self._adapter.spec
+
+    async def settle(self) -> None:
+        """Wait until a call that was cut off has come to an end."""
+        if self._straggler is not None:
+            await asyncio.wait({self._straggler})
+        await self._runner.run(lambda: None)  # the thread does it after whatever still runs there
 
     async def metadata(self) -> EnvironmentMetadata | None:
         """Ask the environment to describe itself; None once the session has ended."""
@@ -165,30 +193,66 @@ class Session:
                     await closing
             self._runner.stop()
 
-    async def _perform(self, request: Reset | Step | GetState | JsonRpc) -> Reply:
+    async def _attempt(self, request: Served) -> Reply:
+        if self._state is not SessionState.OPEN:
+            return Fault("SESSION_ENDED", f"Session {self.id} has ended: {self._ended_because}")
+        try:
+            return await self._perform(request)
+        except Exception as error:  # noqa: BLE001  # the session pump: nothing stops it
+            return _fault(error, request)
+        finally:
+            if not self.is_attached:  # an attached one does not expire, and a clock costs a tenth of a step
+                self.last_used = asyncio.get_running_loop().time()
+
+    async def _perform(self, request: Served) -> Reply:
         adapter = self._adapter
         match request:
             case Step():
-                action = parse_action(self._action_class, request.action)
-                options = _with_limit(request.options, request.timeout_s)
+                action, options = self._parsed(request)
                 step = adapter.spec.step
-                return await self._observe(lambda: adapter.step(action, options), step.is_async, request.timeout_s)
+                return _observed(await self._run(lambda: adapter.step(action, options), step, request.timeout_s))
             case Reset():
                 options = _with_limit(parse_reset(request.options), request.timeout_s)
                 reset = adapter.spec.reset
-                return await self._observe(lambda: adapter.reset(options), reset.is_async, request.timeout_s)
+                return _observed(await self._run(lambda: adapter.reset(options), reset, request.timeout_s))
             case GetState():
+                if self._runner.is_inline:
+                    return StateIs(orjson.Fragment(adapter.state()))
                 return StateIs(orjson.Fragment(await self._limited(self._runner.run(adapter.state), None)))
+            case GetView() if not adapter.can_show:
+                return ViewIs({"html": None, "actions": []})
+            case GetView():
+                html = await self._run(adapter.render_web, adapter.spec.render_web, None)
+                actions = await self._run(adapter.web_actions, adapter.spec.web_actions, None)
+                return ViewIs({"html": html, "actions": orjson.Fragment(actions)})
             case JsonRpc():
-                call_id = request.payload.get("id")
-                known = call_id if isinstance(call_id, str | int) else None  # JSON-RPC has no other ids
-                return JsonRpcReply({"jsonrpc": "2.0", "id": known, "error": _NO_MCP})
+                return await self._json_rpc(request)
 
-    async def _observe(self, call: Callable[[], Any], is_async: bool, timeout_s: float | None) -> Observed:
-        """Run a reset or step where it belongs, within its time limit."""
-        if not is_async and self._runner.is_inline:
-            return _observed(call())
-        return _observed(await self._limited(call() if is_async else self._runner.run(call), timeout_s))
+    def _parsed(self, request: Step) -> tuple[BaseModel, Mapping[str, Any]]:
+        return parse_action(self._action_class, request.action), _with_limit(request.options, request.timeout_s)
+
+    async def _json_rpc(self, request: JsonRpc) -> JsonRpcReply:
+        """Let the environment answer; its failure is an answer of JSON-RPC, too."""
+        payload, method = request.payload, self._adapter.spec.handle_json_rpc
+        if method is None:
+            return _rpc_error(payload, "Environment does not support MCP")
+        try:
+            reply = await self._run(lambda: self._adapter.json_rpc(payload), method, None)
+        except EnvironmentFailed as error:
+            said = f"{error.exception}: {error.message}" if error.exception else error.message
+            return _rpc_error(payload, said)
+        if reply is not None:
+            return JsonRpcReply(orjson.Fragment(reply))
+        if payload.get("id") is None:
+            return JsonRpcReply({})  # a notification has no answer, but every frame has its reply
+        return _rpc_error(payload, f"{self._adapter.spec.name}.{method.name} gave no answer")
+
+    async def _run(self, call: Callable[[], Any], method: Method | None, timeout_s: float | None) -> Any:
+        """Run a call where its method belongs, within its time limit."""
+        is_async = method is not None and method.is_async
+        if method is None or (not is_async and self._runner.is_inline):
+            return call()
+        return await self._limited(call() if is_async else self._runner.run(call), timeout_s)
 
     async def _limited(self, call: Awaitable[T], timeout_s: float | None) -> T:
         limit = min((s for s in (timeout_s, self._step_timeout_s) if s is not None), default=None)
@@ -216,6 +280,21 @@ class Session:
         self._straggler = running
         running.add_done_callback(_retrieve)
         running.cancel()
+
+
+def _fault(error: Exception, request: Served) -> Fault:
+    if isinstance(error, RemoteFault):
+        return Fault.of(error)
+    # A bug of ours: a fixed sentence crosses, the traceback stays here.
+    logger.error("internal error while serving %s", type(request).__name__, exc_info=error)
+    return Fault("INTERNAL_ERROR", "The server failed while serving this request; its log says why.")
+
+
+def _rpc_error(payload: Mapping[str, Any], message: str) -> JsonRpcReply:
+    call_id = payload.get("id")
+    known = call_id if isinstance(call_id, str | int) else None  # JSON-RPC has no other ids
+    error = {"code": _INTERNAL_ERROR, "message": message, "data": None}
+    return JsonRpcReply({"jsonrpc": "2.0", "id": known, "error": error})
 
 
 def _with_limit(options: Any, timeout_s: float | None) -> Any:

@@ -1,6 +1,7 @@
 """The sessions of a server: opened within the limit, found by id, and ended once, by whatever ends them first."""
 
 import asyncio
+import dataclasses
 import logging
 import uuid
 from collections import OrderedDict
@@ -8,14 +9,16 @@ from collections.abc import Callable
 
 from pydantic import BaseModel
 
-from openenv.env import EnvironmentAdapter, EnvironmentMetadata, EnvironmentSource, EnvironmentSpec, spec_of
+from openenv.env import EnvironmentMetadata, EnvironmentSource
 from openenv.env.interface import describe
 from openenv.errors import ConfigurationError, FactoryFailed, UnknownSession
 from openenv.server.admission import Admission
-from openenv.server.config import ServerConfig, session_limit
-from openenv.server.session import Runner, Session, SessionState
+from openenv.server.building import SessionBuilder
+from openenv.server.config import ISOLATIONS, Promises, ServerConfig, session_limit
+from openenv.server.readme import read_readme
+from openenv.server.session import Session, SessionState
 from openenv.server.slots import Slots
-from openenv.server.workers import WorkerThread
+from openenv.server.worker_pool import WorkerPool
 
 __all__ = ["SessionTable"]
 
@@ -23,8 +26,6 @@ logger = logging.getLogger(__name__)
 
 _REMEMBERED = 4096
 """Ended sessions whose reason is kept, so that a late caller learns why."""
-_RETIRE_S = 1.0
-"""Idle seconds after which the helper thread of an async environment ends."""
 
 
 class SessionTable:
@@ -49,7 +50,7 @@ class SessionTable:
         self._ended: OrderedDict[str, str] = OrderedDict()
         self._opening: dict[str, asyncio.Task[Session]] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._shared_worker: WorkerThread | None = None
+        self._builder = self._make_builder(source, action_class)
         self._reaper: asyncio.TimerHandle | None = None
         self._describing = asyncio.Lock()
         self._metadata: EnvironmentMetadata | None = None
@@ -63,6 +64,11 @@ class SessionTable:
     def limit(self) -> int:
         """Sessions at once."""
         return self._admission.limit
+
+    @property
+    def waiting(self) -> int:
+        """Newcomers that wait for a place."""
+        return self._admission.waiting
 
     def share(self, slots: Slots, id_prefix: str) -> None:
         """Be one worker of several: count sessions together, and mark the ids of this one's."""
@@ -159,9 +165,10 @@ class SessionTable:
             if self._metadata is None:
                 spec = self._source.spec
                 if spec is not None and not spec.describes_itself:
-                    self._metadata = describe(spec.environment_class)
+                    described = describe(spec.environment_class)
                 else:
-                    self._metadata = await self._ask_metadata()
+                    described = await self._ask_metadata()
+                self._metadata = self._with_readme(described)
             return self._metadata
 
     def refuse_newcomers(self) -> None:
@@ -183,8 +190,7 @@ class SessionTable:
         if not await _comes_true(lambda: not self._admission.taken_here, max(self.config.drain_s, 0.1)):
             late = self._admission.taken_here
             logger.warning("%d environments had not closed when the server stopped", late)
-        if self._shared_worker is not None:
-            self._shared_worker.stop()
+        await self._builder.stop()
 
     def _is_busy(self) -> bool:
         return any(session.is_busy for session in self._sessions.values())
@@ -203,6 +209,19 @@ class SessionTable:
             finally:
                 self.end(session, "it was opened to describe the environment")
         return described
+
+    def metadata_of_class(self, name: str | None) -> EnvironmentMetadata:
+        """Describe the environment as far as its class does, or its factory's name, without building one."""
+        spec = self._source.spec
+        described = describe(spec.environment_class) if spec else EnvironmentMetadata(name=self._source.name)
+        return self._with_readme(dataclasses.replace(described, name=name or described.name))
+
+    def _with_readme(self, described: EnvironmentMetadata) -> EnvironmentMetadata:
+        if described.readme_content is not None:
+            return described
+        spec = self._source.spec
+        readme = read_readme(spec.environment_class if spec else None, self.config.readme_path)
+        return dataclasses.replace(described, readme_content=readme)
 
     async def _open(self, owner: str | None, attached: bool) -> Session:
         try:
@@ -225,42 +244,28 @@ class SessionTable:
             self.end(building.result(), "its caller went away while it was opened")
 
     async def _build(self, owner: str | None) -> Session:
-        spec = self._source.spec
-        runner = self._runner_for(spec)
-        try:
-            environment = await runner.run(self._source.build)
-        except BaseException:  # cancelling too: what was taken is given back
-            runner.stop()
-            raise
-        learned = spec_of(type(environment))  # the source may have built one of another class since
-        adapter = EnvironmentAdapter(environment, learned)
-        name = f"{self._id_prefix}{uuid.uuid4()}"
-        timeout_s = self.config.step_timeout_s
-        session = Session(name, adapter, runner, self._action_class, step_timeout_s=timeout_s, owner=owner)
+        session = await self._builder.build(f"{self._id_prefix}{uuid.uuid4()}", owner)
         if not self._admission.knows_limit:
-            await self._learn(learned, runner, session)
+            await self._learn_limit(session)
         return session
 
-    async def _learn(self, spec: EnvironmentSpec, runner: Runner, session: Session) -> None:
+    def _make_builder(self, source: EnvironmentSource, action_class: type[BaseModel]) -> SessionBuilder | WorkerPool:
+        timeout_s, env_workers = self.config.step_timeout_s, self.config.env_workers
+        if self.config.isolation not in ISOLATIONS:
+            raise ConfigurationError(f"isolation={self.config.isolation!r}: must be {' or '.join(ISOLATIONS)}")
+        if self.config.isolation == "process":
+            return WorkerPool(source, action_class, env_workers=env_workers, step_timeout_s=timeout_s, lost=self.end)
+        return SessionBuilder(source, action_class, step_timeout_s=timeout_s)
+
+    async def _learn_limit(self, session: Session) -> None:
         """Decide what had to wait for the class that a bare factory builds."""
         try:
-            self._admission.limit = _limit_of(self._source, spec, self.config)
+            self._admission.limit = _limit_of(self._source, session.promises, self.config)
         except ConfigurationError as error:
             logger.error("environment factory %r: %s", self._source.name, error)
             await session.end("its class does not bear the limit")
             details = {"factory_name": self._source.name, "exception": type(error).__name__, "cause": str(error)}
             raise FactoryFailed("FACTORY_ERROR", str(error), details) from error
-        if spec.is_blocking and spec.is_single_threaded:
-            self._shared_worker = runner.share()
-
-    def _runner_for(self, spec: EnvironmentSpec | None) -> Runner:
-        if spec is not None and not spec.is_blocking:
-            return Runner(None)
-        if spec is not None and spec.is_single_threaded:
-            self._shared_worker = self._shared_worker or WorkerThread("openenv-environments")
-            return Runner(self._shared_worker, is_shared=True)
-        retire_s = _RETIRE_S if spec is not None and spec.is_async else None
-        return Runner(WorkerThread("openenv-environment", retire_s=retire_s))
 
     async def _end(self, session: Session, reason: str, holds_place: bool) -> None:
         try:
@@ -311,5 +316,5 @@ async def _comes_true(condition: Callable[[], bool], within_s: float) -> bool:
     return True
 
 
-def _limit_of(source: EnvironmentSource, spec: EnvironmentSpec, config: ServerConfig) -> int:
+def _limit_of(source: EnvironmentSource, spec: Promises, config: ServerConfig) -> int:
     return 1 if source.is_instance else session_limit(spec, config.max_sessions)

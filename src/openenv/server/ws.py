@@ -1,158 +1,134 @@
-"""Dialect 1 over `/ws`: one socket, one session, closed together.
+"""The `/ws` route, and the transport of its conversations through ASGI.
 
-While a call runs the socket is listened to, so that a client that goes away frees its session at once. Only the calls
-of environments that promise not to block are spared that, as nothing can happen while they run.
+A server of ours that carries frames past ASGI says so by `HAND_OVER` in the connection's state (see `fast`). The
+handshake comes through ASGI all the same, so that every rule of the app and every middleware of its author holds.
 """
 
 import asyncio
-import logging
-from collections.abc import Coroutine
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from openenv.errors import PeerError, RemoteFault
-from openenv.protocol import (
-    EXTENSIONS,
-    EXTENSIONS_HEADER,
-    Close,
-    Dialect1,
-    Fault,
-    GetState,
-    Reply,
-    Reset,
-    ServerCall,
-    ServerSession,
-    rule_of,
+from openenv.protocol import EXTENSIONS, EXTENSIONS_HEADER
+from openenv.server.access import Scope, handshake_subprotocol
+from openenv.server.conversation import (
+    CLOSE_S,
+    CONVERSATIONS,
+    MAX_UNSENT_BYTES,
+    NOT_READING,
+    POLICY_VIOLATION,
+    Conversation,
+    Opening,
+    Peer,
 )
-from openenv.server.access import Scope
-from openenv.server.session import Session
 from openenv.server.sessions import SessionTable
 
-__all__ = ["serve_socket"]
+__all__ = ["HAND_OVER", "HEADERS", "HandOver", "serve_socket"]
 
-logger = logging.getLogger(__name__)
+HEADERS = [(EXTENSIONS_HEADER.encode(), ",".join(EXTENSIONS).encode())]
+"""What a handshake is answered with."""
+HAND_OVER = "openenv.hand_over"
+"""Key of a `HandOver` in the state of a connection whose frames may go past ASGI."""
 
-T = TypeVar("T")
-
-_HEADERS = [(EXTENSIONS_HEADER.encode(), ",".join(EXTENSIONS).encode())]
-_FORBIDDEN = Fault("FORBIDDEN", "This token may step only; reset, state and close are the orchestrator's.")
-_POLICY_VIOLATION = 1008
+HandOver = Callable[[WebSocket, Opening, str | None], None]
+"""Accepts the handshake, with this subprotocol, and carries the conversation from there on."""
 
 
 async def serve_socket(websocket: WebSocket, table: SessionTable, scope: Scope) -> None:
-    """Serve one connection from its handshake to its end."""
-    await websocket.accept(headers=_HEADERS)
-    connection = _Connection(websocket, scope)
-    session: Session | None = None
-    reason = "its client disconnected"
-    try:
-        session = await connection.listening(table.open(attached=True))
-        serving = connection.serve(session)
-        await (serving if session.is_inline else connection.listening(serving))
-    except RemoteFault as error:
-        await connection.refuse(Fault.of(error))
-    except PeerError as error:
-        reason = str(error)
-        await connection.close(_POLICY_VIOLATION, reason)
-    except WebSocketDisconnect:
-        pass  # its session ends below
-    finally:
-        if session is not None:
-            table.end(session, reason)
+    """Serve one connection. One that is handed over goes on when this has returned."""
+    subprotocol = handshake_subprotocol(websocket.scope.get("subprotocols", ()))
+
+    def opening(peer: Peer) -> Conversation:
+        return CONVERSATIONS[subprotocol](peer, table, scope)
+
+    hand_over: HandOver | None = websocket.scope.get("state", {}).get(HAND_OVER)
+    if hand_over is not None:
+        hand_over(websocket, opening, subprotocol)
+        return
+    with suppress(WebSocketDisconnect):
+        await websocket.accept(subprotocol, HEADERS)
+        await AsgiPeer(websocket).serve(opening)
 
 
-class _Connection:
-    """The frames of one socket."""
+class AsgiPeer:
+    """The other end of a socket that ASGI carries."""
 
-    def __init__(self, websocket: WebSocket, scope: Scope) -> None:
+    def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
-        self._scope = scope
-        self._wire = ServerSession(Dialect1())
-        self._listener: asyncio.Task[None] | None = None
-        self._arrived = asyncio.Event()
-        self._gone: WebSocketDisconnect | PeerError | None = None
+        self._unsent: deque[bytes] = deque()
+        self._unsent_bytes = 0
+        self._farewell: tuple[int, str] | None = None
+        self._patience = asyncio.timeout(None)
+        self._turn = asyncio.Lock()
+        self._sender: asyncio.Task[None] | None = None
+        self._sends_soon = False
 
-    async def serve(self, session: Session) -> None:
-        """Answer requests until either side closes."""
-        while True:
-            call = self._wire.next_call()
-            if call is None:
-                await self._receive()
-                continue
-            if isinstance(call.request, Close) and self._scope is Scope.ORCHESTRATOR:
-                await self.close()
-                return
-            reply = await self._answer(session, call)
-            await self._send(self._wire.reply(call, reply))
-            if isinstance(reply, Fault) and rule_of(reply.code).ends_session:
-                await self.close()
-                return
+    @property
+    def is_reading(self) -> bool:
+        """Whether all that was sent has left."""
+        return not self._unsent
 
-    async def listening(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do `work` while a second task receives frames; cancel it when the client goes away.
+    def send(self, frame: bytes) -> None:
+        """Send a text frame."""
+        if self._farewell is not None:
+            return
+        if self._unsent and self._unsent_bytes + len(frame) > MAX_UNSENT_BYTES:
+            self.close(POLICY_VIOLATION, NOT_READING)
+            return
+        self._unsent.append(frame)
+        self._unsent_bytes += len(frame)
+        self._wake_sender()
 
-        Raises:
-            WebSocketDisconnect: It went away.
-            PeerError: It sent too much meanwhile.
-        """
-        task = asyncio.current_task()
-        assert task is not None  # this is a coroutine
-        self._listener = asyncio.create_task(self._listen(task))
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the socket, once what was sent has left or `CLOSE_S` is over."""
+        if self._farewell is None:
+            self._farewell = (code, reason)
+            self._patience.reschedule(asyncio.get_running_loop().time() + CLOSE_S)
+            self._wake_sender()
+
+    async def serve(self, opening: Opening) -> None:
+        """Carry a conversation until its socket is gone."""
+        self._conversation = conversation = opening(self)
         try:
-            return await work
-        except asyncio.CancelledError:
-            if self._gone is None:
-                raise  # it is the server that stops
-            task.uncancel()
-            raise self._gone from None
+            with suppress(TimeoutError):
+                async with self._patience:
+                    conversation.begin()
+                    await self._receive(conversation)
         finally:
-            self._listener.cancel()
-            self._listener = None
+            conversation.lost()
+            if self._sender is not None:
+                self._sender.cancel()
 
-    async def refuse(self, fault: Fault) -> None:
-        """Say that there is no session, and close."""
-        with suppress(WebSocketDisconnect):
-            await self._send(self._wire.refuse(fault))
-        await self.close()
+    async def _receive(self, conversation: Conversation) -> None:
+        while (message := await self._websocket.receive())["type"] == "websocket.receive":
+            text = message.get("text")
+            self._sends_soon = True
+            conversation.received(message["bytes"] if text is None else text)
+            self._sends_soon = False
+            if self._unsent or self._farewell is not None:
+                await self._send()  # who does not read is not read
 
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the socket, unless its client has."""
-        with suppress(WebSocketDisconnect):
+    def _wake_sender(self) -> None:
+        if not self._sends_soon and not self._turn.locked():
+            self._sender = asyncio.get_running_loop().create_task(self._send_alone())
+
+    async def _send_alone(self) -> None:
+        with suppress(WebSocketDisconnect):  # the receiver hears of it as well
+            await self._send()
+
+    async def _send(self) -> None:
+        """Send what waits, and what is added meanwhile."""
+        async with self._turn:
+            while self._unsent:
+                await self._websocket.send({"type": "websocket.send", "text": self._unsent[0].decode()})
+                self._unsent_bytes -= len(self._unsent.popleft())
+                if not self._unsent:
+                    self._conversation.resumed()
+            if self._farewell is not None:
+                await self._close(*self._farewell)
+
+    async def _close(self, code: int, reason: str) -> None:
+        if self._websocket.application_state is not WebSocketState.DISCONNECTED:
             await self._websocket.close(code, reason)
-
-    async def _answer(self, session: Session, call: ServerCall) -> Reply:
-        request = call.request
-        if isinstance(request, Fault):
-            return request
-        if isinstance(request, Reset | GetState | Close) and self._scope is not Scope.ORCHESTRATOR:
-            return _FORBIDDEN
-        assert not isinstance(request, Close)  # served by the caller
-        return await session.perform(request)
-
-    async def _listen(self, task: asyncio.Task[Any]) -> None:
-        try:
-            while True:
-                self._take(await self._websocket.receive())
-                self._arrived.set()
-        except (WebSocketDisconnect, PeerError) as error:
-            self._gone = error
-            task.cancel()
-
-    async def _receive(self) -> None:
-        """Wait for a frame."""
-        if self._listener is None:
-            self._take(await self._websocket.receive())
-        else:
-            self._arrived.clear()
-            await self._arrived.wait()
-
-    def _take(self, message: Any) -> None:
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1005))
-        text = message.get("text")
-        self._wire.receive(message["bytes"] if text is None else text)
-
-    async def _send(self, frame: bytes) -> None:
-        await self._websocket.send({"type": "websocket.send", "text": frame.decode()})
