@@ -209,7 +209,14 @@ def test_session_limit_is_the_command_lines_the_variables_the_manifests_or_the_a
 
 @pytest.mark.parametrize(
     ("arguments", "variable", "status"),
-    [([], None, 200), (["--no-web"], None, 404), ([], "false", 404), (["--web"], "false", 200)],
+    [
+        ([], None, 200),
+        (["--no-web"], None, 404),
+        ([], "", 200),
+        ([], " ", 200),
+        ([], "false", 404),
+        (["--web"], "false", 200),
+    ],
 )
 def test_page_is_there_unless_it_is_turned_off(
     arguments: list[str], variable: str | None, status: int, folder: Path

@@ -4,18 +4,30 @@ import os
 import secrets
 import sys
 import traceback
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from openenv.cli import output
 from openenv.errors import ConfigurationError, OpenEnvError
 
+if TYPE_CHECKING:
+    from openenv.hub import Manifest
+
 __all__ = ["serve"]
 
+_GYM = "gym:"
 _FRAMES = 3
 """Last frames of a traceback that are worth showing when an app does not import."""
+
+
+class Isolation(StrEnum):
+    """Where environments live."""
+
+    THREAD = "thread"
+    PROCESS = "process"
 
 
 class AppFailed(OpenEnvError):
@@ -23,7 +35,10 @@ class AppFailed(OpenEnvError):
 
 
 def serve(
-    path: Annotated[Path, typer.Argument(metavar="[PATH]", help="The environment's folder.")] = Path(),
+    path: Annotated[
+        str,
+        typer.Argument(metavar="[PATH]", help="The environment's folder, or gym:ID such as 'gym:CartPole-v1'."),
+    ] = ".",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int | None,
@@ -31,6 +46,15 @@ def serve(
     ] = None,
     reload: Annotated[bool, typer.Option("--reload", help="Start anew whenever a Python file changes.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the port.")] = 1,
+    isolation: Annotated[
+        Isolation | None, typer.Option(help="Where environments live: in the server, or in processes of their own.")
+    ] = None,
+    env_workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --isolation process: processes that sessions share.", show_default="what suits the class"
+        ),
+    ] = None,
     max_sessions: Annotated[
         int | None, typer.Option(min=1, help="Sessions at once, over all workers.", show_default="the app's")
     ] = None,
@@ -44,12 +68,10 @@ def serve(
     ] = None,
 ) -> None:
     """Serve an environment until Ctrl-C; sessions under way get to finish their step."""
-    from openenv.hub import read_manifest  # YAML is not needed to print help
-
-    folder = path.resolve()
-    manifest = read_manifest(folder)
+    manifest, folder = _found(path)
     if reload and workers > 1:
         raise ConfigurationError("--reload goes with one worker: leave out --reload or --workers")
+    _put_isolation(isolation, env_workers)
     _put(max_sessions=max_sessions, web=web, token=token, allow_host=allow_host, from_manifest=manifest.max_sessions)
     os.chdir(folder)
     sys.path.insert(0, str(folder))
@@ -69,6 +91,27 @@ def serve(
     )
 
 
+def _put_isolation(isolation: Isolation | None, env_workers: int | None) -> None:
+    if isolation is not None:
+        os.environ["OPENENV_ISOLATION"] = isolation
+    if env_workers is not None:
+        if os.environ.get("OPENENV_ISOLATION") != Isolation.PROCESS:
+            raise ConfigurationError("--env-workers goes with --isolation process: add that, or leave it out")
+        os.environ["OPENENV_ENV_WORKERS"] = str(env_workers)
+
+
+def _found(path: str) -> "tuple[Manifest, Path]":
+    """Say what to serve, and in which folder. An environment of Gymnasium needs none but the current one."""
+    from openenv.hub import Manifest, read_manifest  # YAML is not needed to print help
+
+    if path.startswith(_GYM):
+        target = path.removeprefix(_GYM)
+        os.environ["OPENENV_GYM"] = target
+        return Manifest(name=target.partition("?")[0], app="openenv.gym.served:app"), Path.cwd()
+    folder = Path(path).resolve()
+    return read_manifest(folder), folder
+
+
 def _put(
     *,
     max_sessions: int | None,
@@ -84,8 +127,8 @@ def _put(
         os.environ["OPENENV_MAX_SESSIONS"] = str(from_manifest)
     if web is not None:
         os.environ["ENABLE_WEB_INTERFACE"] = str(web).lower()
-    else:
-        os.environ.setdefault("ENABLE_WEB_INTERFACE", "true")
+    elif not os.environ.get("ENABLE_WEB_INTERFACE", "").strip():
+        os.environ["ENABLE_WEB_INTERFACE"] = "true"
     if token is not None:
         if not token.strip():
             raise ConfigurationError("--token is empty, which would let everybody in; give one, or `new`")
@@ -118,7 +161,7 @@ def _last_frames(error: BaseException) -> str:
 
 
 def _announce(name: str, url: str, host: str) -> None:
-    has_page = os.environ["ENABLE_WEB_INTERFACE"].lower() in ("true", "1", "yes")
+    has_page = os.environ["ENABLE_WEB_INTERFACE"].strip().lower() in ("true", "1", "yes")
     lines = [f"Serving {name} at {url}", ""]
     lines += [f"  page    {url}/web"] if has_page else []
     lines += [f"  docs    {url}/docs", f"  socket  {url.replace('http', 'ws', 1)}/ws", "", "Ctrl-C stops it."]
