@@ -1,6 +1,6 @@
 """The servers that are measured, as source text: each runs in a process of its own and prints its URL first."""
 
-__all__ = ["SERVERS", "UPSTREAM"]
+__all__ = ["PEER", "SERVERS", "UPSTREAM"]
 
 _FLOOR = """
 import asyncio
@@ -84,6 +84,8 @@ SERVERS = {
     "plain uvicorn, BLOCKING = False": _OURS.format(blocking=False) + _UVICORN,
 }
 """By name; the first is what the others are compared with."""
+
+PEER = "OpenEnv 0.10.0, plain uvicorn"
 
 UPSTREAM = (
     """

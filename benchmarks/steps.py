@@ -15,11 +15,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
-from benchmarks.servers import SERVERS, UPSTREAM
+from benchmarks.servers import PEER, SERVERS, UPSTREAM
 
 _STEP = b'{"type":"step","data":{"message":"Hello, World!"}}'
 _PING = b"\x89"
@@ -124,6 +124,33 @@ def take_cores() -> int | None:
     return cores[0]
 
 
+def measure(connections: Sequence[int], seconds: float, peer: str | None) -> dict[str, dict[int, float]]:
+    """Measure every server at every number of connections, and print each row when it is there.
+
+    Args:
+        connections: How many at once, one number a column.
+        seconds: How long each cell is measured.
+        peer: A Python with OpenEnv 0.10.0, or None to leave it out.
+
+    Returns:
+        Steps a second, by the server's name and the number of connections.
+    """
+    core = take_cores()
+    servers = [(name, sys.executable, source) for name, source in SERVERS.items()]
+    if peer:
+        servers.append((PEER, peer, UPSTREAM))
+    rates: dict[str, dict[int, float]] = {}
+    with ExitStack() as stack:
+        urls = {name: stack.enter_context(served(source, core, python)) for name, python, source in servers}
+        print("steps/s (share of the floor)".ljust(36), *(f"{n:>16} conn" for n in connections))
+        for name, url in urls.items():
+            rates[name] = {count: _measure(url, count, seconds) for count in connections}
+            floor = next(iter(rates.values()))
+            cells = [f"{rate:>13,.0f} ({rate / floor[count]:>4.0%})" for count, rate in rates[name].items()]
+            print(name.ljust(36), *cells, flush=True)
+    return rates
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -131,21 +158,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--peer", metavar="PYTHON", help="measure OpenEnv 0.10.0 too, installed for this Python")
     args = parser.parse_args()
-    core = take_cores()
-    servers = [(name, sys.executable, source) for name, source in SERVERS.items()]
-    if args.peer:
-        servers.append(("OpenEnv 0.10.0, plain uvicorn", args.peer, UPSTREAM))
-    with ExitStack() as stack:
-        urls = {name: stack.enter_context(served(source, core, python)) for name, python, source in servers}
-        print("steps/s (share of the floor)".ljust(36), *(f"{n:>16} conn" for n in args.connections))
-        floors: dict[int, float] = {}
-        for name, url in urls.items():
-            cells = []
-            for connections in args.connections:
-                measured = _measure(url, connections, args.seconds)
-                floor = floors.setdefault(connections, measured)
-                cells.append(f"{measured:>13,.0f} ({measured / floor:>4.0%})")
-            print(name.ljust(36), *cells, flush=True)
+    measure(args.connections, args.seconds, args.peer)
 
 
 if __name__ == "__main__":
