@@ -22,9 +22,10 @@ from urllib.parse import urlsplit
 from benchmarks.servers import PEER, SERVERS, UPSTREAM
 
 _STEP = b'{"type":"step","data":{"message":"Hello, World!"}}'
-_PING = b"\x89"
+PING = 0x89
+"""How the frame of a ping begins."""
 # A masking key of zeros is legal and leaves the payload as it is.
-_FRAME = bytes([0x81, 0x80 | len(_STEP), 0, 0, 0, 0]) + _STEP
+STEP_FRAME = bytes([0x81, 0x80 | len(_STEP), 0, 0, 0, 0]) + _STEP
 
 
 class Load:
@@ -33,10 +34,10 @@ class Load:
     def __init__(self, url: str, connections: int) -> None:
         parts = urlsplit(url)
         self._selector = selectors.DefaultSelector()
-        self._sockets = [_connect(parts.hostname or "localhost", parts.port or 80) for _ in range(connections)]
+        self._sockets = [connect(parts.hostname or "localhost", parts.port or 80) for _ in range(connections)]
         for connection in self._sockets:
             self._selector.register(connection, selectors.EVENT_READ)
-            connection.sendall(_FRAME)
+            connection.sendall(STEP_FRAME)
 
     def run(self, seconds: float) -> float:
         """Step for so long, and give the steps a second."""
@@ -45,11 +46,11 @@ class Load:
             for key, _ in self._selector.select(1.0):
                 connection: socket.socket = key.fileobj  # type: ignore[assignment]  # those registered above
                 received = connection.recv(65536)
-                if received[:1] == _PING:
+                if received[:1] == bytes([PING]):
                     continue
                 if not _has_reply(received):
                     raise SystemExit(f"a server broke off, or sent something else: {received[:200]!r}")
-                connection.send(_FRAME)
+                connection.send(STEP_FRAME)
                 steps += 1
         return steps / (now - since)
 
@@ -59,7 +60,8 @@ class Load:
         self._selector.close()
 
 
-def _connect(host: str, port: int) -> socket.socket:
+def connect(host: str, port: int) -> socket.socket:
+    """Open a WebSocket, by hand."""
     connection = socket.create_connection((host, port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.sendall(
@@ -85,6 +87,13 @@ def _has_reply(received: bytes) -> bool:
 @contextmanager
 def served(source: str, core: int | None, python: str = sys.executable) -> Iterator[str]:
     """Serve an app from its source text in a process of its own, and give its URL."""
+    with started(source, core, python) as (url, _):
+        yield url
+
+
+@contextmanager
+def started(source: str, core: int | None, python: str = sys.executable) -> Iterator[tuple[str, int]]:
+    """Do as `served`, and give the id of the process as well."""
     process = subprocess.Popen([python, "-c", source], stdout=subprocess.PIPE, text=True)
     try:
         if core is not None:
@@ -93,7 +102,7 @@ def served(source: str, core: int | None, python: str = sys.executable) -> Itera
         url = process.stdout.readline().strip()
         if not url:
             raise SystemExit("a server did not start; its output says why")
-        yield url
+        yield url, process.pid
     finally:
         process.terminate()
         process.wait(20)

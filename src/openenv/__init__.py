@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from openenv.client import AsyncEnvClient, EnvClient, GenericAction, GenericEnvClient
     from openenv.env import Environment, EnvironmentMetadata
     from openenv.errors import OpenEnvError
+    from openenv.pool import EnvPool
     from openenv.server import create_app
     from openenv.types import Action, Observation, State, StepResult
 
@@ -20,6 +21,7 @@ __all__ = [
     "Action",
     "AsyncEnvClient",
     "EnvClient",
+    "EnvPool",
     "Environment",
     "EnvironmentMetadata",
     "GenericAction",
@@ -36,6 +38,7 @@ _HOMES = {
     "Action": "types",
     "AsyncEnvClient": "client",
     "EnvClient": "client",
+    "EnvPool": "pool",
     "Environment": "env",
     "EnvironmentMetadata": "env",
     "GenericAction": "client",

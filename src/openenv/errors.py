@@ -7,6 +7,8 @@ The branch says who can help. Errors that the server answered are also `RuntimeE
 
     OpenEnvError
     ├── UsageError (RuntimeError)          you called us wrongly
+    │   ├── NotReset                       a session from a pool was used before its reset()
+    │   ├── PoolClosed                     the pool was closed
     │   ├── SessionClosed                  the client was closed
     │   └── UnsupportedByServer            this server cannot take that argument
     ├── TransportError                     the network, or time
@@ -21,13 +23,17 @@ The branch says who can help. Errors that the server answered are also `RuntimeE
     ├── RemoteFault (RuntimeError)         the server answered "no": .code .message .details
     │   ├── BadRequest                     it could not read the request
     │   ├── BadAction                      the action or a reset argument is wrong: .errors names the field
+    │   ├── BadSnapshot                    these bytes are no snapshot of this environment
     │   ├── EnvironmentFailed              the environment raised: .exception is the class name
     │   │   ├── BadObservation             it returned what cannot be sent: .field
     │   │   └── FactoryFailed              it could not be built
     │   ├── StepTimedOut (TimeoutError)    it ran past timeout_s; the session is lost
     │   ├── AtCapacity                     no room: .retry_after_s
+    │   ├── NotSupported                   the environment cannot do that; an UnsupportedByServer, too
     │   ├── UnknownSession                 no such session, or not any more
     │   └── Refused                        not allowed: token, Host or Origin
+    ├── SnapshotRefused                    an environment cannot be saved, or not be restored from that
+    ├── PoolExhausted (TimeoutError)       no session came free: .out .idle .waiting .size
     ├── ConfigurationError (ValueError)    a setting does not fit
     ├── RuntimeFailed                      what should serve an environment does not: .logs
     │   ├── NotInstalled                   what it runs on is not there: .hint
@@ -48,6 +54,7 @@ __all__ = [
     "BadAction",
     "BadObservation",
     "BadRequest",
+    "BadSnapshot",
     "BuildFailed",
     "ConfigurationError",
     "ConnectFailed",
@@ -60,8 +67,12 @@ __all__ = [
     "MissingExtra",
     "NotInstalled",
     "NotReady",
+    "NotReset",
+    "NotSupported",
     "OpenEnvError",
     "PeerError",
+    "PoolClosed",
+    "PoolExhausted",
     "ProtocolError",
     "Refused",
     "RemoteFault",
@@ -71,6 +82,7 @@ __all__ = [
     "SessionBroken",
     "SessionClosed",
     "SessionLost",
+    "SnapshotRefused",
     "StartFailed",
     "StepTimedOut",
     "TransportError",
@@ -91,6 +103,14 @@ class UsageError(OpenEnvError, RuntimeError):
     """We were called in a way that cannot work."""
 
 
+class NotReset(UsageError):
+    """A session from a pool was used before its `reset()`; what is in it is its last user's."""
+
+
+class PoolClosed(UsageError):
+    """The pool was closed; its sessions with it."""
+
+
 class SessionClosed(UsageError):
     """The client was closed; `connect()` opens a new session."""
 
@@ -108,7 +128,11 @@ class ConnectFailed(TransportError, ConnectionError):
 
 
 class ConnectionLost(TransportError, ConnectionError):
-    """The connection ended."""
+    """The connection ended, with this WebSocket close code; None when there was no WebSocket to close."""
+
+    def __init__(self, message: str, *, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class SessionLost(TransportError, ConnectionError):
@@ -128,7 +152,7 @@ class SessionBroken(SessionLost):
 
 
 class ReplyTimeout(TransportError, TimeoutError):
-    """No reply came in time. The request may have been carried out, so its session cannot be used any more."""
+    """No reply came in time, and a late one reaches nobody. The session goes on; in dialect 1 it is broken by this."""
 
 
 class ProtocolError(OpenEnvError):
@@ -158,8 +182,7 @@ class RemoteFault(OpenEnvError, RuntimeError):
     """
 
     def __init__(self, code: str, message: str, details: Mapping[str, Any] | None = None) -> None:
-        self.code = code
-        self.message = message
+        self.code, self.message = code, message
         self.details: dict[str, Any] = dict(details or {})
         super().__init__(f"{self._sentence()} (code: {code})")
 
@@ -183,6 +206,10 @@ class BadAction(RemoteFault):
     def _sentence(self) -> str:
         fields = [_field(entry) for entry in self.errors]
         return f"{self.message}: {'; '.join(fields)}" if fields else self.message
+
+
+class BadSnapshot(RemoteFault):
+    """These bytes are no snapshot of this environment, or of another version of it; the session is unharmed."""
 
 
 class EnvironmentFailed(RemoteFault):
@@ -234,12 +261,35 @@ class AtCapacity(RemoteFault):
         return float(seconds) if isinstance(seconds, int | float) else None
 
 
+class NotSupported(RemoteFault, UnsupportedByServer):
+    """The environment has no way to do that; the session is unharmed."""
+
+
 class UnknownSession(RemoteFault):
     """The server has no such session, or has ended it."""
 
 
 class Refused(RemoteFault):
     """The server does not let this caller do that: the token, the Host or the Origin is wrong."""
+
+
+class SnapshotRefused(OpenEnvError):
+    """Raised by an environment's `snapshot` or `restore` that cannot do it, before anything has changed."""
+
+
+class PoolExhausted(OpenEnvError, TimeoutError):
+    """No session of the pool came free in time, or no server of it can serve. The message tells how each stands.
+
+    Attributes:
+        out: Sessions that are checked out, or being opened.
+        idle: Sessions that wait to be checked out.
+        waiting: Other checkouts that wait.
+        size: Sessions that the pool may have.
+    """
+
+    def __init__(self, message: str, *, out: int = 0, idle: int = 0, waiting: int = 0, size: int = 0) -> None:
+        super().__init__(message)
+        self.out, self.idle, self.waiting, self.size = out, idle, waiting, size
 
 
 class ConfigurationError(OpenEnvError, ValueError):
@@ -251,11 +301,12 @@ class RuntimeFailed(OpenEnvError):
 
     Attributes:
         logs: The last lines it printed; empty when there are none. They are part of the message.
+        hint: What to do about it, or None.
     """
 
-    def __init__(self, message: str, *, logs: str = "") -> None:
+    def __init__(self, message: str, *, logs: str = "", hint: str | None = None) -> None:
         super().__init__(message)
-        self.logs = logs
+        self.logs, self.hint = logs, hint
 
     def __str__(self) -> str:
         said = super().__str__()
@@ -263,15 +314,7 @@ class RuntimeFailed(OpenEnvError):
 
 
 class NotInstalled(RuntimeFailed):
-    """What a runtime runs on is not there, or is not running.
-
-    Attributes:
-        hint: How to get it, or None.
-    """
-
-    def __init__(self, message: str, *, logs: str = "", hint: str | None = None) -> None:
-        super().__init__(message, logs=logs)
-        self.hint = hint
+    """What a runtime runs on is not there, or is not running."""
 
 
 class StartFailed(RuntimeFailed):
@@ -289,21 +332,13 @@ class EngineFailed(RuntimeFailed):
         exit_code: What it exited with; None when it was ended for taking too long.
     """
 
-    def __init__(self, message: str, *, logs: str = "", exit_code: int | None = None) -> None:
-        super().__init__(message, logs=logs)
+    def __init__(self, message: str, *, logs: str = "", hint: str | None = None, exit_code: int | None = None) -> None:
+        super().__init__(message, logs=logs, hint=hint)
         self.exit_code = exit_code
 
 
 class BuildFailed(EngineFailed):
-    """An image could not be built.
-
-    Attributes:
-        hint: What to do about it, or None.
-    """
-
-    def __init__(self, message: str, *, logs: str = "", exit_code: int | None = None, hint: str | None = None) -> None:
-        super().__init__(message, logs=logs, exit_code=exit_code)
-        self.hint = hint
+    """An image could not be built."""
 
 
 class HubError(OpenEnvError):
@@ -316,8 +351,7 @@ class HubError(OpenEnvError):
 
     def __init__(self, message: str, *, hint: str | None = None, exit_code: int = 1) -> None:
         super().__init__(message)
-        self.hint = hint
-        self.exit_code = exit_code
+        self.hint, self.exit_code = hint, exit_code
 
 
 class MissingExtra(OpenEnvError, ImportError):
@@ -335,17 +369,11 @@ class MissingExtra(OpenEnvError, ImportError):
 
 
 class ScaffoldError(OpenEnvError):
-    """A scaffold cannot be made; nothing was written.
-
-    Attributes:
-        exit_code: What the command line exits with.
-        hint: What to do about it, or None.
-    """
+    """A scaffold cannot be made; nothing was written. Has the attributes of a `HubError`."""
 
     def __init__(self, message: str, *, hint: str | None = None, exit_code: int = 2) -> None:
         super().__init__(message)
-        self.hint = hint
-        self.exit_code = exit_code
+        self.hint, self.exit_code = hint, exit_code
 
 
 def _field(entry: Mapping[str, Any]) -> str:

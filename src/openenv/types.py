@@ -1,7 +1,7 @@
 """The four shapes everybody shares: what goes into an environment, what comes out, and what it remembers."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -62,6 +62,8 @@ class StepResult(Generic[ObsT], _Done):
         done: Whether the episode has ended, for either reason.
         metadata: The environment's extras, or None when it sent none.
         truncated: Whether it was cut short rather than finished.
+        error: Of a vector: why there is no result, and then everything else raises this. None otherwise.
+        final: Of a vector that resets in the same step: the result that ended the episode before. None otherwise.
     """
 
     observation: ObsT
@@ -69,6 +71,8 @@ class StepResult(Generic[ObsT], _Done):
     done: bool = False
     metadata: dict[str, Any] | None = None
     truncated: bool = False
+    error: Exception | None = field(default=None, init=False, repr=False, compare=False)
+    final: "StepResult[ObsT] | None" = field(default=None, init=False, repr=False, compare=False)
 
     __hash__ = object.__hash__  # as above
 

@@ -11,7 +11,7 @@ from websockets.frames import Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from openenv.protocol import EXTENSIONS_HEADER
+from openenv.protocol import EXTENSIONS_HEADER, is_binary
 
 Json = dict[str, Any]
 _PATIENCE_S = 10
@@ -41,11 +41,14 @@ class Peer:
         self.socket = connection
         self._protocol = ServerProtocol(max_size=None)
         self._events: list[Any] = []
+        self.has_said_goodbye = False
 
-    def shake_hands(self, extensions: str) -> Request:
+    def shake_hands(self, extensions: str, subprotocol: str | None = None) -> Request:
         request = self.next_event()
         assert isinstance(request, Request)
         response = self._protocol.accept(request)
+        if subprotocol is not None:
+            response.headers["Sec-WebSocket-Protocol"] = subprotocol
         if extensions:
             response.headers[EXTENSIONS_HEADER] = extensions
         self._protocol.send_response(response)
@@ -68,6 +71,21 @@ class Peer:
         while (frame := self.next_event()) is not None and frame.opcode is not Opcode.CLOSE:
             if frame.opcode is Opcode.TEXT and (request := json.loads(frame.data))["type"] != "close":
                 yield request
+
+    def frames(self) -> Iterator[bytes]:
+        """Yield the client's messages until it says goodbye, or is gone."""
+        while (frame := self.next_event()) is not None:
+            if frame.opcode is Opcode.CLOSE:
+                self.has_said_goodbye = True
+                return
+            if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+                yield bytes(frame.data)
+
+    def say_frames(self, frames: list[bytes]) -> None:
+        """Send frames, each in its own encoding, all in one packet."""
+        for frame in frames:
+            (self._protocol.send_binary if is_binary(frame) else self._protocol.send_text)(frame)
+        self._flush()
 
     def say(self, *messages: Json | str) -> None:
         """Send text frames, all in one packet."""
@@ -165,14 +183,14 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[str]:
 
 
 @contextmanager
-def scripted(*scripts: Script, extensions: str = "") -> Iterator[str]:
+def scripted(*scripts: Script, extensions: str = "", subprotocol: str | None = None) -> Iterator[str]:
     """Serve the first connection by the first script, and so on; the last serves all further ones."""
     left = list(scripts)
 
     def serve(connection: socket.socket) -> None:
         script = left.pop(0) if len(left) > 1 else left[0]
         peer = Peer(connection)
-        peer.shake_hands(extensions)
+        peer.shake_hands(extensions, subprotocol)
         script(peer)
 
     with listening(serve) as url:

@@ -1,5 +1,6 @@
 """A server in a process of its own, to be killed."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ _ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def served(port: int = 0) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def served(port: int = 0, *, grace_s: float = 60.0) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run this file, and give its URL and process once the port is bound."""
     command = [sys.executable, "-m", __name__, str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT) as process:
+    settings = {**os.environ, "OPENENV_GRACE_S": str(grace_s)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT, env=settings) as process:
         try:
             assert process.stdout is not None
             yield process.stdout.readline().strip(), process

@@ -1,6 +1,7 @@
 """What only the async flavour has: cancelling, and event loops that end. The rest is in `test_faults`."""
 
 import asyncio
+import random
 import threading
 from collections.abc import Coroutine, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from openenv.errors import ReplyTimeout, SessionBroken, SessionClosed, SessionLo
 from openenv.types import State
 from tests.client.scripted import Peer, answer, polite, scripted
 from tests.support.echo import EchoAction, EchoEnv, EchoObservation, ThreadedEcho
+from tests.support.older import dialect1_only
 from tests.support.serving import serving
 
 
@@ -25,6 +27,15 @@ def url() -> Iterator[str]:
         ThreadedEcho.gate.set()
 
 
+@pytest.fixture
+def older_url() -> Iterator[str]:
+    ThreadedEcho.gate.clear()
+    ThreadedEcho.entered.clear()
+    with serving(dialect1_only(create_app(ThreadedEcho, EchoAction, EchoObservation))) as url:
+        yield url
+        ThreadedEcho.gate.set()
+
+
 def say(message: str) -> EchoAction:
     return EchoAction(message=message)
 
@@ -33,9 +44,9 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
     asyncio.run(coroutine)
 
 
-def test_cancelled_step_breaks_the_session(url: str) -> None:
+def test_cancelled_step_breaks_a_session_of_dialect_1(older_url: str) -> None:
     async def play() -> None:
-        async with EchoEnv(url) as env:
+        async with EchoEnv(older_url) as env:
             await env.reset()
             step = asyncio.create_task(env.step(say("wait")))
             await asyncio.to_thread(ThreadedEcho.entered.wait, 10)
@@ -52,9 +63,57 @@ def test_cancelled_step_breaks_the_session(url: str) -> None:
     run(play())
 
 
-def test_time_limit_of_asyncio_breaks_the_session_too(url: str) -> None:
+def test_cancelled_step_leaves_the_session_usable(url: str) -> None:
     async def play() -> None:
         async with EchoEnv(url) as env:
+            await env.reset()
+            step = asyncio.create_task(env.step(say("wait")))
+            await asyncio.to_thread(ThreadedEcho.entered.wait, 10)
+            step.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await step
+            ThreadedEcho.gate.set()
+            assert (await env.step(say("x"))).metadata == {"step": 2}
+
+    run(play())
+
+
+def test_time_limit_of_asyncio_does_so_too(url: str) -> None:
+    async def play() -> None:
+        async with EchoEnv(url) as env:
+            await env.reset()
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(env.step(say("wait")), 0.1)
+            ThreadedEcho.gate.set()
+            assert (await env.state()).step_count == 1
+
+    run(play())
+
+
+def test_each_reply_reaches_its_own_call_in_a_storm_of_cancelling(url: str) -> None:
+    choice = random.Random(3)
+
+    async def play() -> None:
+        async with EchoEnv(url) as env:
+            await env.reset()
+            for number in range(60):
+                steps = [asyncio.create_task(env.step(say(f"{number} {part}"))) for part in range(5)]
+                for _ in range(choice.randrange(6)):
+                    await asyncio.sleep(0)
+                for step in choice.sample(steps, 2):
+                    step.cancel()
+                for part, result in enumerate(await asyncio.gather(*steps, return_exceptions=True)):
+                    if not isinstance(result, asyncio.CancelledError):
+                        assert not isinstance(result, BaseException), result
+                        assert result.observation.echoed_message == f"{number} {part}"
+            assert (await env.step(say("after"))).observation.echoed_message == "after"
+
+    run(play())
+
+
+def test_time_limit_of_asyncio_breaks_a_session_of_dialect_1_too(older_url: str) -> None:
+    async def play() -> None:
+        async with EchoEnv(older_url) as env:
             await env.reset()
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(env.step(say("wait")), 0.1)
@@ -79,9 +138,9 @@ def test_request_that_is_cancelled_before_it_was_sent_harms_nothing(url: str) ->
     run(play())
 
 
-def test_those_who_wait_their_turn_are_told_that_the_session_broke(url: str) -> None:
+def test_those_who_wait_their_turn_are_told_that_a_session_of_dialect_1_broke(older_url: str) -> None:
     async def play() -> None:
-        async with EchoEnv(url, message_timeout_s=0.2) as env:
+        async with EchoEnv(older_url, message_timeout_s=0.2) as env:
             await env.reset()
             calls = [env.step(say("wait")), env.step(say("x")), env.state()]
             results = await asyncio.gather(*calls, return_exceptions=True)
@@ -155,9 +214,9 @@ def test_server_that_goes_between_two_requests() -> None:
         client = EchoEnv(url)
         async with client as env:
             await env.reset()
-            link = client._async_line()._link
-            assert link is not None
-            await link._connection.wait_closed()
+            session = client._async_line()._session
+            assert session is not None
+            await session.link._socket.wait_closed()
             with pytest.raises(SessionLost, match="1012: it is restarting; update"):
                 await env.state()
             await env.reset()

@@ -122,7 +122,7 @@ def test_nothing_is_sent_on_a_connection_that_has_ended() -> None:
             connection.receive(5)
         assert not connection.is_open
         with pytest.raises(ConnectionLost, match="going away"):
-            connection.send(b"x")
+            connection.send([b"x"])
         with pytest.raises(ConnectionLost, match="going away"):
             connection.tend()
 
@@ -134,7 +134,7 @@ def test_server_that_does_not_read_is_given_up_after_the_message_timeout() -> No
         release.wait(10)
 
     with scripted(deaf) as url, connected(url, message_timeout_s=0.1) as connection:
-        connection.send(b"x" * 50_000_000)
+        connection.send([b"x" * 50_000_000])
         with pytest.raises(ConnectionLost):
             connection.receive(5)
         release.set()

@@ -1,34 +1,36 @@
-import ssl
 from typing import Any
 
 import pytest
-from websockets import exceptions
-from websockets.datastructures import Headers
-from websockets.frames import Close as CloseFrame
-from websockets.http11 import Response
 
-from openenv.client.conversation import (
-    CONNECT_ERRORS,
-    Conversation,
-    Fate,
-    closed_error,
-    connect_error,
-    payload_of,
-    state_of,
-)
+from openenv.client.conversation import Conversation, Fate, payload_of, state_of
 from openenv.client.endpoint import Endpoint
+from openenv.client.lanes import LANE
+from openenv.client.plain import PlainLink
 from openenv.errors import (
     AtCapacity,
     BadAction,
-    ConnectFailed,
-    OpenEnvError,
-    Refused,
+    PeerError,
     SessionBroken,
     SessionClosed,
     SessionLost,
+    StepTimedOut,
     UnsupportedByServer,
 )
-from openenv.protocol import Close, Fault, GetState, JsonRpcReply, Observed, Request, Reset, StateIs, Step
+from openenv.protocol import (
+    ClientLink,
+    Close,
+    Fault,
+    GetState,
+    JsonRpcReply,
+    Observed,
+    Opened,
+    Request,
+    Reset,
+    StateIs,
+    Step,
+    cancelled,
+)
+from openenv.testing import LinkPair
 
 ENDPOINT = Endpoint(
     url="ws://host/ws",
@@ -42,76 +44,18 @@ ENDPOINT = Endpoint(
 PATIENT = Endpoint(**{**vars(ENDPOINT), "connect_timeout_s": None})
 
 
-def status(code: int, body: bytes = b"", **headers: str) -> exceptions.InvalidStatus:
-    return exceptions.InvalidStatus(Response(code, "", Headers(headers), body))
-
-
-# --- Connecting
-
-
-@pytest.mark.parametrize("name", exceptions.__all__)
-def test_every_exception_of_websockets_is_translated(name: str) -> None:
-    kind = getattr(exceptions, name)
-    assert issubclass(kind, CONNECT_ERRORS)
-    if kind is exceptions.InvalidStatus:
-        return  # tested by its statuses below
-    made = type("Made", (kind,), {"__init__": lambda self: None, "__str__": lambda self: "said"})()
-    translated = connect_error(ENDPOINT, made)
-    assert type(translated) is ConnectFailed
-    assert "ws://host/ws did not complete a WebSocket handshake: said" in str(translated)
-
-
-@pytest.mark.parametrize(
-    ("error", "kind", "said"),
-    [
-        (status(401, b'{"code": "UNAUTHORIZED", "detail": "wrong token"}'), Refused, r"wrong token \(code: UNAUTHORI"),
-        (status(403), Refused, r"ws://host/ws answered HTTP 403 \(code: FORBIDDEN\)"),
-        (status(403, b"<html>"), Refused, "answered HTTP 403"),
-        (status(404), ConnectFailed, r"answered HTTP 404 .*; is an OpenEnv server running there\?"),
-        (status(503, b'{"detail": "starting"}'), ConnectFailed, "answered HTTP 503 in place of a WebSocket; starting"),
-        (status(301, Location="https://host/ws"), ConnectFailed, "HTTP 301 .* is to be found at https://host/ws"),
-        (TimeoutError(), ConnectFailed, r"no connection to ws://host/ws within 3 s"),
-        (ConnectionRefusedError("refused"), ConnectFailed, r"cannot connect to .*: refused; is the server running\?"),
-        (ssl.SSLError("bad certificate"), ConnectFailed, "bad certificate"),
-        (UnicodeError("label too long"), ConnectFailed, "label too long"),
-        (ImportError("needs python-socks"), ConnectFailed, "needs python-socks"),
-    ],
-)
-def test_failures_to_connect(error: Exception, kind: type[OpenEnvError], said: str) -> None:
-    assert isinstance(error, CONNECT_ERRORS)
-    with pytest.raises(kind, match=said):
-        raise connect_error(ENDPOINT, error)
-
-
-def test_timeout_of_the_operating_system_when_we_have_none() -> None:
-    assert "cannot connect to ws://host/ws: timed out" in str(connect_error(PATIENT, TimeoutError("timed out")))
-
-
-# --- The end of a connection
-
-
-@pytest.mark.parametrize(
-    ("received", "sent", "said"),
-    [
-        (None, None, "the server closed the connection (1006: without a word, as a crash does)"),
-        (CloseFrame(1000, ""), CloseFrame(1000, ""), "the server closed the connection (1000)"),
-        (CloseFrame(1001, "bye"), None, "the server closed the connection (1001: it is going away; bye)"),
-        (CloseFrame(4242, "own"), None, "the server closed the connection (4242: own)"),
-        (CloseFrame(1009, ""), CloseFrame(1009, ""), "(1009: our message was larger than it takes)"),
-        (None, CloseFrame(1009, "big"), "given up (1009: the server sent more than max_message_size_mb allows; big)"),
-        (None, CloseFrame(1011, ""), "the connection was given up (1011: the server did not answer our pings)"),
-        (None, CloseFrame(1000, ""), "1006"),
-    ],
-)
-def test_end_of_a_connection_says_who_and_why(received: CloseFrame, sent: CloseFrame, said: str) -> None:
-    assert said in str(closed_error(received, sent))
-
-
 # --- Requests
 
 
 def talk(*extensions: str) -> Conversation:
-    return Conversation(ENDPOINT, frozenset(extensions))
+    return Conversation(ENDPOINT, PlainLink(), frozenset(extensions))
+
+
+def linked() -> tuple[Conversation, ClientLink]:
+    pair = LinkPair()
+    pair.connect()
+    pair.deliver_reply()
+    return Conversation(ENDPOINT, pair.client, frozenset()), pair.client
 
 
 @pytest.mark.parametrize(
@@ -141,36 +85,103 @@ def test_option_the_server_has_no_place_for_is_refused_and_named() -> None:
 
 
 def test_session_that_is_lost_takes_no_request() -> None:
-    conversation = talk()
-    conversation.session.ask(Reset())
-    conversation.session.lose(ConnectionError("gone"))
+    half = PlainLink()
+    conversation = Conversation(ENDPOINT, half, frozenset())
+    conversation.prepare(Reset())
+    half.lose(ConnectionError("gone"))
     with pytest.raises(SessionLost, match="ConnectionError: gone"):
         conversation.prepare(Reset())
 
 
 def test_answer_to_nothing_breaks_the_session() -> None:
-    conversation = talk()
-    conversation.take_stray(b'{"type": "observation", "data": {"observation": {}}}')
+    half = PlainLink()
+    conversation = Conversation(ENDPOINT, half, frozenset())
+    with pytest.raises(PeerError):
+        half.receive(b'{"type": "observation", "data": {"observation": {}}}')
     assert not conversation.is_usable
     with pytest.raises(SessionBroken, match="nothing was asked"):
         conversation.prepare(Reset())
 
 
 def test_fault_said_unasked_harms_nothing_unless_it_ends_the_session() -> None:
-    conversation = talk()
-    conversation.take_stray(b'{"type": "error", "data": {"message": "hm", "code": "EXECUTION_ERROR"}}')
+    half = PlainLink()
+    conversation = Conversation(ENDPOINT, half, frozenset())
+    half.receive(b'{"type": "error", "data": {"message": "hm", "code": "EXECUTION_ERROR"}}')
     assert conversation.is_usable
-    conversation.take_stray(b'{"type": "error", "data": {"message": "full", "code": "CAPACITY_REACHED"}}')
+    half.receive(b'{"type": "error", "data": {"message": "full", "code": "CAPACITY_REACHED"}}')
     with pytest.raises(AtCapacity, match="full"):
         conversation.prepare(Reset())
 
 
 def test_refusal_after_the_first_request_is_a_loss() -> None:
-    conversation = talk()
-    conversation.session.ask(Reset())
-    conversation.session.receive('{"type": "error", "data": {"message": "full", "code": "CAPACITY_REACHED"}}')
+    half = PlainLink()
+    conversation = Conversation(ENDPOINT, half, frozenset())
+    conversation.prepare(Reset())
+    half.ask(Reset(), LANE)
+    half.receive('{"type": "error", "data": {"message": "full", "code": "CAPACITY_REACHED"}}')
     with pytest.raises(SessionLost, match="AtCapacity: full"):
         conversation.prepare(Reset())
+
+
+# --- On a link
+
+
+def test_link_keeps_time_limits_and_takes_options() -> None:
+    conversation, _ = linked()
+    request = Step({}, 2.0, {"a": 1})
+    assert conversation.prepare(request) == (request, 7.0)
+
+
+def test_refused_lane_is_raised_itself_by_every_request() -> None:
+    conversation, _ = linked()
+    conversation.prepare(Reset())
+    conversation.take_opened(Opened((LANE,), {LANE: Fault("CAPACITY_REACHED", "full")}))
+    with pytest.raises(AtCapacity, match="full"):
+        conversation.take(Fault("SESSION_NOT_FOUND", "no such lane"))
+    with pytest.raises(AtCapacity, match="full"):
+        conversation.prepare(GetState())
+    assert not conversation.is_usable
+
+
+def test_refused_link_is_raised_itself() -> None:
+    conversation, _ = linked()
+    conversation.take_opened(Fault("CAPACITY_REACHED", "full"))
+    with pytest.raises(AtCapacity, match="full"):
+        conversation.prepare(Reset())
+
+
+def test_opened_lane_and_a_link_that_ends_before_are_no_refusal() -> None:
+    conversation, _ = linked()
+    conversation.take_opened(Opened((LANE,)))
+    conversation.take_opened(ConnectionError())
+    assert conversation.is_usable
+
+
+@pytest.mark.parametrize("fault", [Fault("TIMED_OUT", "too long"), cancelled(session_lost=True)])
+def test_fault_that_ends_the_session_is_a_loss_to_whatever_follows(fault: Fault) -> None:
+    conversation, _ = linked()
+    conversation.prepare(Reset())
+    assert conversation.take(fault) is fault
+    with pytest.raises(SessionLost, match=r"call reset\(\) to start another") as lost:
+        conversation.prepare(GetState())
+    assert isinstance(lost.value.__cause__, StepTimedOut) is (fault.code == "TIMED_OUT")
+    assert not conversation.is_fresh
+
+
+@pytest.mark.parametrize("fault", [Fault("EXECUTION_ERROR", "raised"), cancelled(session_lost=False)])
+def test_other_faults_leave_the_session_alone(fault: Fault) -> None:
+    conversation, _ = linked()
+    conversation.take(fault)
+    assert conversation.is_usable
+    assert conversation.is_fresh
+
+
+def test_session_with_a_call_that_was_given_up_is_usable_but_not_fresh() -> None:
+    conversation, half = linked()
+    call = half.ask(Step({}), LANE)
+    half.abandon(call, cancel=False)
+    assert conversation.is_usable
+    assert not conversation.is_fresh
 
 
 # --- Replies

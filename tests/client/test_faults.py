@@ -35,6 +35,7 @@ from tests.client.scripted import Json, Peer, answer, fault, listening, observed
 from tests.client.served import served
 from tests.support.echo import EchoAction, EchoEnv, EchoEnvironment, EchoObservation, ThreadedEcho
 from tests.support.leftovers import Holdings
+from tests.support.older import dialect1_only
 from tests.support.serving import serving
 
 pytestmark = both_flavours
@@ -52,6 +53,13 @@ def gate() -> Iterator[threading.Event]:
 @pytest.fixture
 def url() -> Iterator[str]:
     with serving(create_app(ThreadedEcho, EchoAction, EchoObservation)) as url:
+        yield url
+
+
+@pytest.fixture
+def older_url() -> Iterator[str]:
+    """Give the URL of a server that speaks dialect 1 only."""
+    with serving(dialect1_only(create_app(ThreadedEcho, EchoAction, EchoObservation))) as url:
         yield url
 
 
@@ -208,8 +216,10 @@ def test_options_are_never_dropped_silently(flavour: Flavour, url: str) -> None:
 # --- Time
 
 
-def test_reply_that_is_late_breaks_the_session(flavour: Flavour, url: str, gate: threading.Event) -> None:
-    with flavour(url, message_timeout_s=0.2) as env:
+def test_reply_that_is_late_breaks_a_session_of_dialect_1(
+    flavour: Flavour, older_url: str, gate: threading.Event
+) -> None:
+    with flavour(older_url, message_timeout_s=0.2) as env:
         env.reset()
         with pytest.raises(ReplyTimeout, match=r"no reply to step within 0\.2 s") as late:
             env.step("wait")
@@ -269,8 +279,8 @@ def test_client_keeps_the_time_limit_when_the_server_cannot(flavour: Flavour, na
     assert "timeout_s" not in asked[0]
 
 
-def test_ctrl_c_breaks_the_session(flavour: Flavour, url: str, gate: threading.Event) -> None:
-    with flavour(url) as env:
+def test_ctrl_c_breaks_a_session_of_dialect_1(flavour: Flavour, older_url: str, gate: threading.Event) -> None:
+    with flavour(older_url) as env:
         env.reset()
         pressing = interrupt_when_entered()
         with pytest.raises(KeyboardInterrupt):
@@ -280,6 +290,35 @@ def test_ctrl_c_breaks_the_session(flavour: Flavour, url: str, gate: threading.E
             env.step("x")
         assert isinstance(broken.value.cause, KeyboardInterrupt | asyncio.CancelledError)
         gate.set()
+        expect_a_new_start(env)
+
+
+def test_reply_that_is_late_is_dropped_and_the_session_lives(flavour: Flavour, url: str, gate: threading.Event) -> None:
+    with flavour(url, message_timeout_s=0.2) as env:
+        env.reset(episode_id="kept")
+        with pytest.raises(ReplyTimeout, match=r"no reply to step within 0\.2 s .* the session goes on"):
+            env.step("wait")
+        gate.set()
+        assert env.step("x").metadata == {"step": 2}
+        assert env.state().episode_id == "kept"
+
+
+def test_ctrl_c_leaves_the_session_usable(flavour: Flavour, url: str, gate: threading.Event) -> None:
+    with flavour(url) as env:
+        env.reset()
+        pressing = interrupt_when_entered()
+        with pytest.raises(KeyboardInterrupt):
+            env.step("wait")
+        pressing.join()
+        gate.set()
+        assert env.step("x").metadata == {"step": 2}
+
+
+def test_reset_does_not_wait_for_a_call_that_was_given_up(flavour: Flavour, url: str, gate: threading.Event) -> None:
+    with flavour(url, message_timeout_s=0.2) as env:
+        env.reset()
+        with pytest.raises(ReplyTimeout):
+            env.step("wait")
         expect_a_new_start(env)
 
 
@@ -319,10 +358,10 @@ def test_server_that_hangs_up_during_a_step(flavour: Flavour, script: Callable[[
 
 @pytest.mark.slow
 def test_server_that_is_killed_and_restarted(flavour: Flavour) -> None:
-    with served() as (url, process), flavour(url) as env:
+    with served(grace_s=0.5) as (url, process), flavour(url) as env:
         env.reset()
         threading.Timer(0.1, process.kill).start()
-        with pytest.raises(SessionLost, match="without a word"):
+        with pytest.raises(SessionLost, match=r"without a word.* within the 0\.5 s that the server keeps a session"):
             env.step("wait")
         with pytest.raises(SessionLost):
             env.step("x")
@@ -335,7 +374,7 @@ def test_server_that_is_killed_and_restarted(flavour: Flavour) -> None:
             expect_a_new_start(env)
             process.kill()  # between two steps
             process.wait()
-            with pytest.raises(SessionLost):
+            with served(port=int(url.rpartition(":")[2])), pytest.raises(SessionLost, match="does not know the link"):
                 env.step("x")
 
 

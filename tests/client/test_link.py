@@ -126,8 +126,9 @@ def test_fork_leaves_the_session_to_the_parent(url: str) -> None:
 def test_link_that_is_forgotten_takes_no_request_though_it_was_busy(url: str) -> None:
     env = EchoEnv(url)
     env.reset()
-    link = env._sync_line()._link
-    assert link is not None
+    session = env._sync_line()._session
+    assert session is not None
+    link = session.link
     with link._lock:  # by a thread that a child would not have
         link.forget()
         with pytest.raises(SessionLost, match="this process was forked"):

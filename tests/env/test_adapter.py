@@ -5,7 +5,7 @@ import inspect
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from pydantic import BaseModel, field_validator, model_validator
@@ -445,6 +445,30 @@ def test_any_model_can_be_an_action() -> None:
         x: int
 
     assert parse_action(Foreign, {"x": 1}) == Foreign(x=1)
+
+
+def test_a_class_may_have_a_way_of_its_own_to_be_validated() -> None:
+    class Own(BaseModel):
+        x: int
+
+        @classmethod
+        def model_validate(cls, obj: Any, **settings: Any) -> Self:
+            return super().model_validate({"x": obj["x"] + 1}, **settings)
+
+    assert parse_action(Own, {"x": 1}) == Own(x=2)
+
+
+def test_a_class_that_names_a_later_one_is_whole_in_time() -> None:
+    class Early(BaseModel):
+        later: "Later"
+
+    class Later(BaseModel):
+        x: int
+
+    with pytest.raises(BadAction):
+        parse_action(Early, {"later": {"x": 1}})
+    Early.model_rebuild()
+    assert parse_action(Early, {"later": {"x": 1}}) == Early(later=Later(x=1))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ RANKS = {
     "errors": 0, "types": 0,
     "protocol": 1, "env": 1, "engine": 1,
     "server": 2, "client": 2, "runtimes": 2, "hub": 2, "scaffold": 2,
-    "launch": 3, "web": 3, "gym": 3, "testing": 3,
+    "launch": 3, "web": 3, "gym": 3, "pool": 3, "testing": 3,
     "cli": 4,
     "__init__": 5, "compat": 5,
 }  # fmt: skip

@@ -70,7 +70,7 @@ def test_a_scaffold_passes_every_check_and_is_not_changed(tmp_path: Path) -> Non
         (append("client.py", "\nimport my_env.nowhere\n"), "static.imports", "the folder has no such file"),
         (append("models.py", "\nx = (\n"), "static.imports", "models.py:"),
         (
-            replace("pyproject.toml", '"openenv-runtime>=0.1.0.dev0",', ""),
+            replace("pyproject.toml", '"openenv-runtime[fast]>=0.1.0.dev0",', ""),
             "static.project",
             "no dependency brings openenv",
         ),
@@ -172,7 +172,9 @@ def test_code_of_the_folder_does_not_run(tmp_path: Path) -> None:
 def test_an_environment_of_another_runtime_passes(tmp_path: Path) -> None:
     folder = environment_folder(tmp_path)
     text = (folder / "pyproject.toml").read_text()
-    (folder / "pyproject.toml").write_text(text.replace("openenv-runtime>=0.1.0.dev0", "openenv-core[core]>=0.2.0"))
+    (folder / "pyproject.toml").write_text(
+        text.replace("openenv-runtime[fast]>=0.1.0.dev0", "openenv-core[core]>=0.2.0")
+    )
     found = by_id(folder, lambda: None)
     assert found["static.project"].status is Status.PASS
     assert found["static.imports"].status is Status.PASS

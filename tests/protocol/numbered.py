@@ -4,7 +4,7 @@ A frame is one dialect 1 frame behind its number: `7 {"type":"state"}`; `- {...}
 """
 
 from openenv.errors import PeerError
-from openenv.protocol import Dialect1, Fault, Incoming, Reply, Request
+from openenv.protocol import Dialect1, Fault, Reply, Request, ServerCall
 
 __all__ = ["Numbered"]
 
@@ -20,11 +20,11 @@ class Numbered:
     def encode_request(self, request: Request, call_id: int) -> bytes:
         return b"%d " % call_id + self._plain.encode_request(request, call_id)
 
-    def decode_request(self, frame: str | bytes) -> Incoming:
+    def decode_request(self, frame: str | bytes) -> ServerCall:
         number, _, rest = _text(frame).partition(" ")
         if not number.isdecimal():
-            return Incoming(None, Fault("INVALID_JSON", "no number"))
-        return Incoming(int(number), self._plain.decode_request(rest).request)
+            return ServerCall(None, Fault("INVALID_JSON", "no number"))
+        return ServerCall(int(number), self._plain.decode_request(rest).request)
 
     def encode_reply(self, reply: Reply, call_id: int | None) -> bytes:
         number = b"-" if call_id is None else b"%d" % call_id

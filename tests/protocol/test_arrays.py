@@ -42,3 +42,10 @@ sys.modules["numpy"] = None
 assert unpack(frame, arrays=True) == {"a": [0, 0]}
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("shape", [[2.5], "2", None, [-2], [2, None]])
+def test_a_description_after_a_good_one_is_looked_at_as_well(shape: object) -> None:
+    reader = ArrayReader(memoryview(b"\1\2\3\4"), 100, arrays=True)
+    with pytest.raises(ValueError, match="an array is described by"):
+        reader.restore([{"$array": ["|u1", [2], 0]}, {"$array": ["|u1", shape, 2]}])

@@ -15,6 +15,9 @@ from openenv.protocol import (
     Closed,
     CloseLanes,
     Fault,
+    Fork,
+    Forked,
+    GetSnapshot,
     GetState,
     LinkLimits,
     LinkReply,
@@ -22,6 +25,9 @@ from openenv.protocol import (
     Observed,
     Open,
     Opened,
+    Restore,
+    Restored,
+    SnapshotIs,
     StateIs,
     Step,
     Welcome,
@@ -186,6 +192,11 @@ BREACHES: dict[str, tuple[LinkRequest, int | None, list[bytes]]] = {
     "too many parts": (PARTS, None, [reply(0, BatchReply("state", (0, 1), state=[{}, {}], more=True))]),
     "others opened": (Open((0,)), None, [reply(0, Opened((1,)))]),
     "others closed": (CloseLanes((0,)), None, [reply(0, Closed((1,)))]),
+    "others forked": (Fork((1, 2)), 0, [reply(0, Forked((2, 1)), 0)]),
+    "forked elsewhere": (Fork((1,)), 0, [reply(0, Forked((1,)), 3)]),
+    "opened for forked": (Fork((1,)), 0, [reply(0, Opened((1,)), 0)]),
+    "restored for saved": (GetSnapshot(), 0, [reply(0, Restored(), 0)]),
+    "saved for restored": (Restore(b""), 0, [reply(0, SnapshotIs(b""), 0)]),
     "unreadable": (STEP, 0, [encode_reply(Fault("INVALID_JSON", "what?"), None, None, binary=False)]),
 }
 
@@ -211,7 +222,7 @@ def test_an_answer_to_what_was_not_sent_yet_loses_the_link() -> None:
         client.receive(reply(0, Observed({}), 0))
 
 
-@pytest.mark.parametrize(("request_", "lane"), [(STEP, 0), (BATCH, None), (Open((0,)), None)])
+@pytest.mark.parametrize(("request_", "lane"), [(STEP, 0), (BATCH, None), (Open((0,)), None), (Fork((1,)), 0)])
 def test_any_request_may_be_refused_as_a_whole(request_: LinkRequest, lane: int | None) -> None:
     client = link()
     call = client.ask(request_, lane)
@@ -222,7 +233,16 @@ def test_any_request_may_be_refused_as_a_whole(request_: LinkRequest, lane: int 
 
 @pytest.mark.parametrize(
     ("request_", "lane"),
-    [(STEP, None), (BATCH, 0), (Open((0,)), 0), (Close(), 0), (Cancel(0), None), (Acknowledge(), None)],
+    [
+        (STEP, None),
+        (Fork((1,)), None),
+        (GetSnapshot(), None),
+        (BATCH, 0),
+        (Open((0,)), 0),
+        (Close(), 0),
+        (Cancel(0), None),
+        (Acknowledge(), None),
+    ],
 )
 def test_what_cannot_be_asked_is_a_local_error(request_: LinkRequest, lane: int | None) -> None:
     with pytest.raises(LocalError):
@@ -269,3 +289,14 @@ def test_the_first_reason_for_an_end_stays_and_closing_is_final() -> None:
         client.ask(STEP, 0)
     with pytest.raises(LocalError, match="takes no welcome"):
         client.attach(welcome())
+
+
+def test_a_fork_counts_once_for_each_lane_and_its_answers_arrive() -> None:
+    client = link()
+    call = client.ask(Fork((4, 5)), 0)
+    client.outgoing()
+    assert client.receive(reply(0, Forked((4, 5), {5: FAULT}), 0)) == (call, Forked((4, 5), {5: FAULT}))
+    assert client.in_flight == 0
+    most = client.welcome.limits.requests if client.welcome else 0
+    with pytest.raises(LocalError, match="requests would be in flight"):
+        client.ask(Fork(tuple(range(1, most + 1))), 0)

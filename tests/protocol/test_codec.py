@@ -50,7 +50,7 @@ def test_requests_arrive_as_they_were_sent(codec: Codec, request_: Request) -> N
     frame = codec.encode_request(request_, 5)
     incoming = codec.decode_request(frame.decode())
     assert incoming.request == request_
-    assert incoming.call_id == (5 if codec.has_ids else None)
+    assert incoming.id == (5 if codec.has_ids else None)
 
 
 @every_codec

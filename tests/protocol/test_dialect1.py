@@ -18,7 +18,6 @@ from openenv.protocol import (
     Fault,
     GetState,
     GetView,
-    Incoming,
     Json,
     JsonRpc,
     JsonRpcReply,
@@ -26,6 +25,7 @@ from openenv.protocol import (
     Reply,
     Request,
     Reset,
+    ServerCall,
     StateIs,
     Step,
     ViewIs,
@@ -53,7 +53,7 @@ FRAMES = st.text() | st.binary() | JSON.map(json.dumps) | ENVELOPES.map(json.dum
 
 def read(frame: str | bytes) -> Request | Fault:
     incoming = codec.decode_request(frame)
-    assert incoming.call_id is None
+    assert incoming.id is None
     return incoming.request
 
 
@@ -353,7 +353,7 @@ def test_a_reply_that_makes_no_sense_is_the_peers_error(frame: str | bytes, comp
 @given(FRAMES)
 def test_reading_a_request_never_raises_and_its_refusal_can_be_sent(frame: str | bytes) -> None:
     incoming = codec.decode_request(frame)
-    assert isinstance(incoming, Incoming)
+    assert isinstance(incoming, ServerCall)
     if isinstance(incoming.request, Fault):
         codec.decode_reply(codec.encode_reply(incoming.request, None))
 

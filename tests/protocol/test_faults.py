@@ -23,6 +23,9 @@ TABLE = {
     "FORBIDDEN": (errors.Refused, 403, False),
     "UNSUPPORTED_MEDIA_TYPE": (errors.BadRequest, 415, False),
     "TOO_LARGE": (errors.BadRequest, 413, False),
+    "NOT_SUPPORTED": (errors.NotSupported, 501, False),
+    "BAD_SNAPSHOT": (errors.BadSnapshot, 422, False),
+    "RESTORE_FAILED": (errors.EnvironmentFailed, 500, True),
     "CANCELLED": (RemoteFault, 409, False),
     "INTERNAL_ERROR": (RemoteFault, 500, False),
 }

@@ -5,7 +5,15 @@ from typing import Any
 import numpy
 import pytest
 
-from openenv.protocol.link_fields import MAX_COUNT, MAX_LANE, are_lanes, is_column, is_count
+from openenv.protocol.link_fields import (
+    MAX_COUNT,
+    MAX_LANE,
+    are_lanes,
+    is_column,
+    is_count,
+    snapshot_from_text,
+    snapshot_to_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,3 +59,13 @@ def test_lanes_are_a_list_of_small_numbers_each_once(value: Any, good: bool) -> 
 )
 def test_a_column_is_a_list_or_an_array_with_an_axis(value: Any, good: bool) -> None:
     assert is_column(value) is good
+
+
+def test_a_snapshot_is_written_in_base64() -> None:
+    assert snapshot_from_text(snapshot_to_text(bytes(range(256)))) == bytes(range(256))
+
+
+@pytest.mark.parametrize("text", ["AAA", "A A=", "A-_A", "\u00e9", None, 5, ["AAAA"]])
+def test_what_is_no_base64_is_no_snapshot(text: Any) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # of whichever wording
+        snapshot_from_text(text)

@@ -12,7 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openenv.errors import PeerError
-from openenv.protocol import BatchReply, Closed, Fault, JsonRpcReply, Observed, Opened, StateIs, ViewIs
+from openenv.protocol import (
+    BatchReply,
+    Closed,
+    Fault,
+    Forked,
+    JsonRpcReply,
+    Observed,
+    Opened,
+    Restored,
+    SnapshotIs,
+    StateIs,
+    ViewIs,
+)
 from openenv.protocol.link_replies import decode_reply, encode_reply
 
 FAULT = Fault("EXECUTION_ERROR", "asked to", {"exception": "ValueError"})
@@ -25,6 +37,9 @@ REPLIES: list[tuple[Any, int | None]] = [
     (Fault("CAPACITY_REACHED", "full", {"retry_after_s": 1}), None),
     (Opened((0, 1), {1: FAULT}), None),
     (Closed((0, 1)), None),
+    (SnapshotIs(b"\0\xffstate"), 3),
+    (Restored(), 3),
+    (Forked((4, 5), {5: FAULT}), 3),
     (BatchReply("step", (0, 2), [{"a": 1}, None], [1.5, None], [True, False], errors={2: FAULT}, more=True), None),
     (BatchReply("reset", (0,), [{}], [0], [False], [True], [{"n": 1}]), None),
     (BatchReply("state", (0, 1), state=[{}, None], errors={1: FAULT}), None),
@@ -88,6 +103,11 @@ COLUMNS = '"data":{"observation":[{}],"reward":[1],"done":[false]}'
         '{"id":1,"type":"opened","lanes":[0],"errors":{"0":[]}}',
         '{"id":1,"type":"opened","lanes":[0],"errors":[]}',
         '{"id":1,"type":"closed","lanes":[]}',
+        '{"id":1,"lane":0,"type":"forked"}',
+        '{"id":1,"lane":0,"type":"forked","lanes":[1],"errors":{"0":{"code":"A","message":"b"}}}',
+        '{"id":1,"lane":0,"type":"snapshot"}',
+        '{"id":1,"lane":0,"type":"snapshot","data":{"snapshot":"?"}}',
+        '{"id":1,"lane":0,"type":"snapshot","data":{"snapshot":null}}',
         '{"id":1,"type":"batch","lanes":[0],' + COLUMNS + "}",
         '{"id":1,"type":"batch","op":"fly","lanes":[0],' + COLUMNS + "}",
         '{"id":1,"type":"batch","op":{},"lanes":[0],' + COLUMNS + "}",
@@ -110,7 +130,20 @@ VALUES = st.recursive(
     ),
     max_leaves=6,
 )
-KINDS = ["opened", "closed", "batch", "observation", "state", "mcp", "view", "error", "welcome"]
+KINDS = [
+    "opened",
+    "closed",
+    "forked",
+    "snapshot",
+    "restored",
+    "batch",
+    "observation",
+    "state",
+    "mcp",
+    "view",
+    "error",
+    "welcome",
+]
 FIELDS = ["id", "lane", "lanes", "op", "data", "errors", "more"]
 
 

@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openenv.protocol import Batch, CloseLanes, Fault, GetState, GetView, JsonRpc, Open, Reset, Step
+from openenv.protocol import (
+    Batch,
+    CloseLanes,
+    Fault,
+    Fork,
+    GetSnapshot,
+    GetState,
+    GetView,
+    JsonRpc,
+    Open,
+    Reset,
+    Restore,
+    Step,
+)
 from openenv.protocol.link_messages import Acknowledge, Cancel
 from openenv.protocol.link_requests import Arrived, decode_request, encode_request
 
@@ -23,6 +36,9 @@ REQUESTS: list[tuple[Any, int | None]] = [
     (Batch("reset", (0, 2)), None),
     (Batch("state", (0,)), None),
     (Cancel(4), None),
+    (GetSnapshot(), 3),
+    (Restore(b"\0\xffstate"), 3),
+    (Fork((4, 5)), 3),
 ]
 
 
@@ -40,6 +56,18 @@ def test_an_acknowledgement_has_no_id() -> None:
 
 
 BAD: dict[str, tuple[str, str]] = {
+    "snapshot without a lane": ('{"id":1,"type":"snapshot"}', "lane"),
+    "fork without a lane": ('{"id":1,"type":"fork","lanes":[1]}', "lane"),
+    "fork without lanes": ('{"id":1,"type":"fork","lane":0}', "lanes"),
+    "fork into itself": ('{"id":1,"type":"fork","lane":0,"lanes":[1,0]}', "lanes"),
+    "fork twice into one": ('{"id":1,"type":"fork","lane":0,"lanes":[1,1]}', "lanes"),
+    "restore without data": ('{"id":1,"type":"restore","lane":0}', "data"),
+    "restore of text": ('{"id":1,"type":"restore","lane":0,"data":"AAAA"}', "data"),
+    "restore of no base64": ('{"id":1,"type":"restore","lane":0,"data":{"snapshot":"???"}}', "data.snapshot"),
+    "restore of bad padding": ('{"id":1,"type":"restore","lane":0,"data":{"snapshot":"AAA"}}', "data.snapshot"),
+    "restore of a letter": ('{"id":1,"type":"restore","lane":0,"data":{"snapshot":"\u00e9"}}', "data.snapshot"),
+    "restore of a number": ('{"id":1,"type":"restore","lane":0,"data":{"snapshot":5}}', "data.snapshot"),
+    "restore of more": ('{"id":1,"type":"restore","lane":0,"data":{"snapshot":"","more":1}}', "data"),
     "no id": ('{"type":"state","lane":0}', "id"),
     "id is text": ('{"id":"1","type":"state","lane":0}', "id"),
     "id is true": ('{"id":true,"type":"state","lane":0}', "id"),
@@ -74,7 +102,7 @@ def test_what_is_wrong_is_a_fault_that_names_the_field(frame: str, field: str) -
     arrived = decode_request(frame, arrays=False)
     assert isinstance(arrived.request, Fault)
     assert arrived.request.code == "VALIDATION_ERROR"
-    assert arrived.request.details["errors"][0]["loc"] == [field]
+    assert arrived.request.details["errors"][0]["loc"] == field.split(".")
     assert arrived.id == (None if field == "id" or '"id"' not in frame else 1)
 
 

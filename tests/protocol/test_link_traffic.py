@@ -18,6 +18,8 @@ from openenv.protocol import (
     Closed,
     CloseLanes,
     Fault,
+    Fork,
+    Forked,
     GetState,
     LinkCall,
     LinkReply,
@@ -27,6 +29,7 @@ from openenv.protocol import (
     Opened,
     Reset,
     ServerLink,
+    SnapshotIs,
     StateIs,
     Step,
     Work,
@@ -82,6 +85,12 @@ class Traffic(RuleBasedStateMachine):
         tokens = {lane: next(self.tokens) for lane in lanes}
         data = None if op == "state" else [{"token": token} for token in tokens.values()]
         self.ask(Batch(op, lanes, data, parts=parts), None, tokens)
+
+    @rule(lane=st.integers(0, 4), lanes=LANES)
+    def fork(self, lane: int, lanes: tuple[int, ...]) -> None:
+        new = tuple(each for each in lanes if each != lane)
+        if new:
+            self.ask(Fork(new), lane, {each: next(self.tokens) for each in (lane, *new)})
 
     @precondition(lambda self: self.calls)
     @rule(data=st.data(), cancel=st.booleans())
@@ -150,7 +159,15 @@ class Traffic(RuleBasedStateMachine):
         token = self.token_of(work)
         self.ran.setdefault(lane, []).append(token)
         self.results[token] = len(self.ran[lane])
-        if isinstance(request, Open):
+        if isinstance(request, Fork) and not index:
+            assert lane in self.sessions
+            return SnapshotIs(b"%d" % token)
+        if isinstance(request, Fork):
+            (mine,) = [mine for mine in self.calls if mine.id == call.id]
+            assert call.snapshot == b"%d" % self.calls[mine][call.lanes[0]], (
+                "it began with another's state, or too soon"
+            )
+        if isinstance(request, Open | Fork):
             assert lane not in self.sessions
             self.sessions.add(lane)
             return None
@@ -185,6 +202,8 @@ class Traffic(RuleBasedStateMachine):
                 for lane, reward, done in zip(reply.lanes, reply.reward, reply.done, strict=True):
                     token = self.calls[call][lane]
                     assert (reward, done) == ((None, False) if lane in reply.errors else (token, token % 5 == 0))
+            case Forked():
+                answers = dict.fromkeys(self.calls[call]) | dict(reply.errors)
             case Opened():
                 answers = dict.fromkeys(reply.lanes) | dict(reply.errors)
             case Closed():

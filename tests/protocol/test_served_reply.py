@@ -54,8 +54,8 @@ def test_a_lane_that_failed_has_nothing_in_the_columns() -> None:
 
 
 def test_only_opening_and_closing_end_with_nothing() -> None:
-    check_kind(ServedCall(1, None, Open((0,)), binary=False, size=1), None)
-    check_kind(ServedCall(1, None, CloseLanes((0,)), binary=False, size=1), None)
-    check_kind(ServedCall(1, 0, JsonRpc({}), binary=False, size=1), JsonRpcReply({}))
+    check_kind(ServedCall(1, None, Open((0,)), binary=False, size=1), 0, None)
+    check_kind(ServedCall(1, None, CloseLanes((0,)), binary=False, size=1), 0, None)
+    check_kind(ServedCall(1, 0, JsonRpc({}), binary=False, size=1), 0, JsonRpcReply({}))
     with pytest.raises(LocalError, match="NoneType does not answer GetState"):
-        check_kind(ServedCall(1, 0, GetState(), binary=False, size=1), None)
+        check_kind(ServedCall(1, 0, GetState(), binary=False, size=1), 0, None)

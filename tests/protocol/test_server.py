@@ -14,6 +14,7 @@ from openenv.protocol import (
     Observed,
     Reply,
     Reset,
+    ServerCall,
     ServerSession,
     StateIs,
 )
@@ -32,26 +33,43 @@ FRAMES: dict[str | bytes, Reply] = {
 }
 
 
-@given(st.lists(st.sampled_from(list(FRAMES)), max_size=20), st.lists(st.booleans(), max_size=20))
-def test_every_frame_is_answered_once_and_in_order(frames: list[str | bytes], early: list[bool]) -> None:
+@given(st.lists(st.sampled_from(list(FRAMES)), max_size=20), st.lists(st.sampled_from(["receive", "serve", "take"])))
+def test_every_frame_is_answered_once_and_in_order(frames: list[str | bytes], ways: list[str]) -> None:
     codec = Dialect1()
     server = ServerSession(codec)
     expected = [codec.encode_reply(FRAMES[frame], None) for frame in frames]
     sent: list[bytes] = []
 
-    def serve_one() -> None:
-        if (call := server.next_call()) is not None:
+    def serve(call: ServerCall | None) -> None:
+        if call is not None:
             assert server.next_call() is None, "one at a time"
             sent.append(server.reply(call, FRAMES[frames[len(sent)]]))
 
     for index, frame in enumerate(frames):
-        server.receive(frame)
-        if index < len(early) and early[index]:
-            serve_one()
+        way = ways[index] if index < len(ways) else "receive"
+        if way == "take":
+            serve(server.take(frame))
+        else:
+            server.receive(frame)
+        if way == "serve":
+            serve(server.next_call())
     for _ in frames:
-        serve_one()
+        serve(server.next_call())
     assert sent == expected
     assert server.next_call() is None
+
+
+def test_who_takes_a_frame_while_a_call_is_served_gets_none() -> None:
+    server = ServerSession(Dialect1(), max_backlog=1)
+    call = server.take('{"type":"reset"}')
+    assert call is not None
+    assert server.take('{"type":"state"}') is None
+    with pytest.raises(PeerError, match="more than 1 requests"):
+        server.take('{"type":"state"}')
+    server.reply(call, FAULT)
+    waiting = server.next_call()
+    assert waiting is not None
+    assert waiting.request == GetState()
 
 
 def test_a_call_keeps_its_id() -> None:

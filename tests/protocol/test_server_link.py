@@ -10,6 +10,7 @@ from openenv.errors import LocalError, PeerError
 from openenv.protocol import (
     Batch,
     Fault,
+    GetState,
     LinkLimits,
     Observed,
     Open,
@@ -17,6 +18,7 @@ from openenv.protocol import (
     Reset,
     ServerLink,
     ServerLinkState,
+    SnapshotIs,
     StateIs,
     Step,
     Work,
@@ -368,3 +370,44 @@ def test_a_binary_request_has_a_binary_reply() -> None:
     server.answer(works(server)[0], StateIs({}))
     (frame,) = server.outgoing()
     assert frame[:1] == b"\0"
+
+
+def test_a_fork_is_answered_for_its_new_lanes_once_all_have_ended() -> None:
+    server = opened(0)
+    say(server, id=10, lane=0, type="fork", lanes=[5, 6])
+    say(server, id=11, lane=6, type="state")
+    (source,) = works(server)
+    server.answer(source, SnapshotIs(b"state"))
+    five, six = works(server)
+    assert five[0].snapshot == b"state"
+    server.answer(five, Fault("CAPACITY_REACHED", "full"))
+    assert replies(server) == []
+    server.answer(six, None)
+    (reply,) = replies(server)
+    assert (reply["id"], reply["lane"], reply["type"], reply["lanes"]) == (10, 0, "forked", [5, 6])
+    assert reply["errors"].keys() == {"5"}
+    ((asked, _),) = works(server)
+    assert asked.request == GetState()
+
+
+def test_a_fork_without_a_snapshot_has_the_fault_of_its_source() -> None:
+    server = opened(0)
+    say(server, id=10, lane=0, type="fork", lanes=[5, 6])
+    (source,) = works(server)
+    with pytest.raises(LocalError, match="NoneType does not answer Fork"):
+        server.answer(source, None)
+    server.answer(source, Fault("NOT_SUPPORTED", "no film"))
+    (reply,) = replies(server)
+    assert (reply["type"], reply["lane"], reply["data"]["code"]) == ("error", 0, "NOT_SUPPORTED")
+    assert works(server) == []
+    assert server.in_flight == 0
+    assert server.open_lanes == {0}
+
+
+def test_a_snapshot_too_large_for_a_frame_is_a_fault() -> None:
+    server = opened(0, limits=LinkLimits(reply_bytes=1000))
+    say(server, id=10, lane=0, type="snapshot")
+    (work,) = works(server)
+    server.answer(work, SnapshotIs(bytes(1000)))
+    (reply,) = replies(server)
+    assert reply["data"]["code"] == "TOO_LARGE"

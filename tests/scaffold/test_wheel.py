@@ -51,8 +51,8 @@ def test_released_is_a_proper_version_installed_by_name(installed: str, direct_u
 
 
 def test_requirement_names_no_local_version() -> None:
-    assert Dependency("1.2.3+local").requirement == "openenv-runtime>=1.2.3"
-    assert Dependency("1.2.3.dev0").requirement == "openenv-runtime>=1.2.3.dev0"
+    assert Dependency("1.2.3+local").requirement == "openenv-runtime[fast]>=1.2.3"
+    assert Dependency("1.2.3.dev0").requirement == "openenv-runtime[fast]>=1.2.3.dev0"
 
 
 def test_pip_is_told_of_the_wheel_only_where_there_is_one(wheel: Wheel) -> None:

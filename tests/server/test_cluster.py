@@ -3,14 +3,18 @@
 import os
 import select
 import signal
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from openenv.protocol import GetSnapshot, Observed, Restore, Restored, SnapshotIs, Step
+from tests.server.lanes import Client
 from tests.server.peers import ask, http, reply, step, ws
 from tests.support.command import Serving, expect_refusal, openenv_serve
 
@@ -141,6 +145,7 @@ def test_newcomer_gets_the_place_that_another_worker_gave_back(folder: Path) -> 
             assert len({opened.result(10) for opened in waiting}) == 2
 
 
+@pytest.mark.timeout(60)  # another worker has to start, and a connection has to reach it
 def test_killed_worker_is_replaced_and_takes_only_its_own_sessions_along(cluster: Serving) -> None:
     doomed, other = _on_two_workers(cluster.url)
     pid = _step(cluster.url, doomed)["worker"]
@@ -234,3 +239,62 @@ def test_workers_stop_when_their_parent_is_killed(folder: Path, tmp_path: Path) 
         for fd in watching:
             assert select.select([fd], [], [], 15)[0], "a worker lives on without its parent"
             os.close(fd)
+
+
+def test_link_is_resumed_through_a_worker_that_is_not_its_own(cluster: Serving) -> None:
+    """Its own is stopped while the connection is accepted, so that another one has it; then it goes on."""
+    with Client(cluster.url) as client:
+        client.lanes(0)
+        answer: Any = client.ask(Step({"message": "Hi"}), 0)
+        owner = answer.metadata["worker"]
+        client.cut()
+        os.kill(owner, signal.SIGSTOP)
+        try:
+            connection = socket.create_connection(("127.0.0.1", int(cluster.url.rpartition(":")[2])), 8)
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        finally:
+            os.kill(owner, signal.SIGCONT)
+        with connection:
+            assert client.connect(sock=connection.dup()).resumed
+            answer = client.ask(Step({"message": "Hi"}), 0)
+            assert (answer.metadata["step"], answer.metadata["worker"]) == (2, owner)
+
+
+SAVING = """
+import os
+
+from openenv import create_app
+from tests.support.dice import Roll, Rolled, ThreadedDice
+
+
+class Telling(ThreadedDice):
+    def step(self, action):
+        observation = super().step(action)
+        observation.metadata["worker"] = os.getpid()
+        return observation
+
+
+app = create_app(Telling, Roll, Rolled)
+"""
+
+
+def test_a_snapshot_of_one_worker_is_restored_by_another(tmp_path: Path) -> None:
+    folder = _environment(tmp_path, SAVING)
+    with openenv_serve(folder, "--workers", "2", "--max-sessions", "40") as serving, ExitStack() as stack:
+        clients: dict[int, Client] = {}
+        while len(clients) < 2:
+            client = stack.enter_context(Client(serving.url))
+            client.lanes(0)
+            clients.setdefault(_rolled(client)[1], client)
+        one, other = clients.values()
+        saved = one.ask(GetSnapshot(), 0)
+        assert isinstance(saved, SnapshotIs)
+        assert other.ask(Restore(saved.snapshot), 0) == Restored()
+        assert _rolled(one)[0] == _rolled(other)[0]
+
+
+def _rolled(client: Client) -> tuple[int, int]:
+    reply = client.ask(Step({}), 0)
+    assert isinstance(reply, Observed)
+    return reply.observation["value"], reply.metadata["worker"] if reply.metadata else 0

@@ -4,61 +4,23 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from openenv.server.cluster import listen_on_file
-from openenv.server.forward import Forwarder, owner_of, session_prefix
-from openenv.server.run import bind, url_of
-from openenv.server.serving import DrainingServer, table_of
-from openenv.server.slots import SharedSlots
+from openenv.server.forward import Forwarder, owner_of
+from tests.server.neighbours import BODY_LIMIT, workers
 from tests.server.peers import ask, http, step, ws
-from tests.server.stage import app_of
-from tests.support.echo import EchoEnvironment
-
-BODY_LIMIT = 1_000_000
-
-
-@contextmanager
-def _worker(index: int, peers: list[Path], **settings: Any) -> Iterator[str]:
-    """Run one worker of several in a thread, and give the URL that reaches it and no other."""
-    app = app_of(EchoEnvironment, max_body_bytes=BODY_LIMIT, **settings)
-    table = table_of(app)
-    assert table is not None
-    slots = SharedSlots(peers[0].with_name("slots"), index)
-    table.share(slots, session_prefix(index))
-    forwarder = Forwarder(app, index=index, peers=peers, max_body_bytes=BODY_LIMIT)
-    sockets = [bind("127.0.0.1", 0), listen_on_file(peers[index])]  # both queue callers until the server is up
-    config = uvicorn.Config(forwarder, log_level="warning", log_config=None, ws="websockets-sansio")
-    server = DrainingServer(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": sockets})
-    thread.start()
-    try:
-        yield url_of("127.0.0.1", sockets[0])
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        slots.close()
-
-
-@contextmanager
-def _workers(folder: Path, **settings: Any) -> Iterator[tuple[str, str]]:
-    peers = [folder / "0.sock", folder / "1.sock"]
-    SharedSlots.create(folder / "slots", 2)
-    with ExitStack() as running:
-        one, other = [running.enter_context(_worker(index, peers, **settings)) for index in range(2)]
-        yield one, other
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The URLs of two workers."""
-    with _workers(tmp_path_factory.mktemp("pair")) as urls:
+    with workers(tmp_path_factory.mktemp("pair")) as urls:
         yield urls
 
 
@@ -189,7 +151,7 @@ def test_rules_of_access_hold_through_any_worker(headers: dict[str, str], status
 
 
 def test_token_is_asked_for_through_any_worker(tmp_path: Path) -> None:
-    with _workers(tmp_path, token="secret") as urls:
+    with workers(tmp_path, token="secret") as urls:
         for url in urls:
             answers = [
                 httpx.post(f"{url}/reset", json={}, headers=headers, trust_env=False).status_code

@@ -132,6 +132,13 @@ async def test_worker_of_several_marks_its_ids_and_shares_its_count(tables: Tabl
     assert (slots.own, table.active) == (1, 1)
 
 
+async def test_worker_of_several_signs_as_the_others_do_unless_it_is_told_how(tables: Tables) -> None:
+    told, free = tables(InlineStaged, snapshot_key="of its own"), tables(InlineStaged)
+    for table in (told, free):
+        table.share(LocalSlots(), "3-", "of all workers")
+    assert (told.config.snapshot_key, free.config.snapshot_key) == ("of its own", "of all workers")
+
+
 # ---- threads
 
 

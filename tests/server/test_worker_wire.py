@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openenv.env import EnvironmentMetadata
-from openenv.protocol import Fault, JsonRpcReply, Observed, StateIs, ViewIs
+from openenv.protocol import Fault, JsonRpcReply, Observed, Restored, SnapshotIs, StateIs, ViewIs
 from openenv.server.worker_wire import (
     Answer,
     Built,
@@ -36,6 +36,8 @@ ANSWERS: list[Answer] = [
     ViewIs({"html": "<b>hi</b>", "actions": orjson.Fragment(b'[{"label":"go"}]')}),
     JsonRpcReply({"jsonrpc": "2.0", "id": 3, "result": {}}),
     JsonRpcReply({}),
+    SnapshotIs(b"\0\xff{"),
+    Restored(),
     Fault("EXECUTION_ERROR", "no such file: \udcff", {"exception": "OSError", "size": 10**30}),
     Built("Echo", True),
     Described(EnvironmentMetadata(name="echo", author="us")),
@@ -49,7 +51,7 @@ def _body(frame: bytes) -> memoryview:
 
 
 def _plain(answer: Answer) -> Any:
-    return type(answer).__name__, orjson.dumps(answer) if not isinstance(answer, Fault) else answer
+    return type(answer).__name__, answer if isinstance(answer, Fault | SnapshotIs) else orjson.dumps(answer)
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: type(answer).__name__)

@@ -3,17 +3,21 @@
 import mimetypes
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
+from pydantic import create_model
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 import openenv
+from openenv import Action
 from tests.support.browser import Visitor, running_browser, visiting
 from tests.support.serving import serving
+from tests.web.forms import Form, Open
 
 _STATIC = Path(openenv.__file__).parent / "web" / "static"
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'"
@@ -42,6 +46,20 @@ def module_site() -> Iterator[str]:
 def bare(visitor: Visitor, module_site: str) -> Page:
     """Give a page on which a test imports modules: `import("/static/form.js")`."""
     return visitor.open(module_site)
+
+
+@pytest.fixture
+def opened(bare: Page) -> Open:
+    """Open a form for a model, or for a schema, or for one field called `it`."""
+
+    def opened(of: Any) -> Form:
+        if isinstance(of, dict):
+            return Form(bare, of)
+        if isinstance(of, type) and issubclass(of, Action):
+            return Form(bare, of.model_json_schema())
+        return Form(bare, create_model("Model", it=(of, ...)).model_json_schema())
+
+    return opened
 
 
 async def _bare(request: Request) -> Response:

@@ -118,7 +118,7 @@ def _code(page: Page, kind: str, **options: Any) -> str:
     return text
 
 
-TYPED = {"packageName": "my_env", "clientClass": "MyEnv", "actionClass": "MyAction"}
+OWN = {"package": "my_env", "client_class": "MyEnv", "action_class": "MyAction"}
 
 
 def test_typed_client_is_used_when_its_names_are_known(bare: Page) -> None:
@@ -127,7 +127,7 @@ def test_typed_client_is_used_when_its_names_are_known(bare: Page) -> None:
         {"kind": "step", "action": {"message": "hi"}},
         {"kind": "step", "action": {"class": 1}},
     ]
-    code = _code(bare, "pythonCode", url="http://localhost:8000/", steps=steps, **TYPED)
+    code = _code(bare, "pythonCode", url="http://localhost:8000/", steps=steps, client=OWN)
     assert code.splitlines()[:4] == [
         "from my_env import MyAction, MyEnv",
         "",
@@ -138,9 +138,20 @@ def test_typed_client_is_used_when_its_names_are_known(bare: Page) -> None:
     ast.parse(code)
 
 
-@pytest.mark.parametrize("name", ["my_env\nimport os", "class", "", "my env"])
-def test_name_that_is_none_in_python_gives_the_generic_client(bare: Page, name: str) -> None:
-    code = _code(bare, "pythonCode", url="http://localhost:8000", steps=[], **(TYPED | {"packageName": name}))
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"package": "my_env\nimport os"},
+        {"package": "class"},
+        {"package": ""},
+        {"client_class": "My Env"},
+        {"action_class": None},
+        {"action_class": "MyEnv"},
+    ],
+    ids=str,
+)
+def test_name_that_is_none_in_python_gives_the_generic_client(bare: Page, wrong: dict[str, Any]) -> None:
+    code = _code(bare, "pythonCode", url="http://localhost:8000", steps=[], client=OWN | wrong)
     assert code.startswith("from openenv import GenericEnvClient\n")
     ast.parse(code)
 

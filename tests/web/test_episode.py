@@ -28,7 +28,7 @@ _RECORDS: list[dict[str, Any]] = [
 
 def run(page: Page, body: str, given: Any = None) -> Any:
     """Run code with the module's exports and the argument, `given`, which travels as JSON."""
-    names = "{ createEpisode, append, toJsonl, fromJsonl, cumulativeRewards, codeSteps }"
+    names = "{ createEpisode, append, toJsonl, fromJsonl, codeSteps }"
     script = f"""async (text) => {{
         const {names} = await import("/static/episode.js");
         const given = JSON.parse(text);
@@ -120,10 +120,6 @@ def test_file_in_error_is_refused_in_a_sentence_that_names_the_line(bare: Page, 
         bare, "try { fromJsonl(given); return 'read' } catch (error) { return `${error.name}: ${error.message}` }", text
     )
     assert re.match(re.escape(f"SyntaxError: {message}"), said), said
-
-
-def test_rewards_add_up_and_none_counts_as_nothing(bare: Page) -> None:
-    assert run(bare, "return cumulativeRewards(filled(given))", _RECORDS) == [0, 0.5, 0.5, 0.5, 1.5]
 
 
 def test_code_is_made_of_what_the_server_carried_out(bare: Page) -> None:

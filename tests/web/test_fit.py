@@ -114,6 +114,26 @@ def test_narrow_windows_scroll_down_and_never_sideways(
                 assert play.page.evaluate(wide) == 0, view
 
 
+@pytest.mark.parametrize(
+    "viewport", [{"width": 640, "height": 360}, {"width": 740, "height": 340}], ids=["zoom", "phone"]
+)
+def test_what_stays_in_sight_leaves_most_of_a_low_window_to_the_rest(
+    browser: Browser, climber: str, viewport: dict[str, int]
+) -> None:
+    """1280 by 720 at 200 %, and a phone on its side."""
+    covered = """() => {
+        const stays = (node) => /fixed|sticky/.test(getComputedStyle(node).position);
+        const isFixed = (node) => node !== null && (stays(node) || isFixed(node.parentElement));
+        const rows = Array.from({ length: innerHeight }, (_, y) => document.elementFromPoint(innerWidth / 2, y));
+        return rows.filter(isFixed).length / innerHeight;
+    }"""
+    with visiting(browser, viewport=viewport, device_scale_factor=2) as visitor:
+        play = Play.begun(visitor, climber)
+        for at in ("0", "document.body.scrollHeight / 3", "document.body.scrollHeight"):
+            play.page.evaluate(f"scrollTo(0, {at})")
+            assert play.page.evaluate(covered) < 0.15, at
+
+
 def test_phone_plays_an_episode_by_touch(browser: Browser, climber: str) -> None:
     with visiting(browser, viewport=_PHONE, has_touch=True, is_mobile=True) as visitor:
         page = visitor.open(f"{climber}/web")

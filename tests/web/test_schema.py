@@ -135,6 +135,9 @@ def test_value_made_up_from_an_endless_schema_ends(ask: Ask) -> None:
     [
         (str, "text"),
         (Annotated[str, Field(min_length=2, max_length=5)], "text, 2 to 5 characters"),
+        (Annotated[str, Field(min_length=1)], "text, at least 1 character"),
+        (Annotated[str, Field(max_length=1)], "text, at most 1 character"),
+        (Annotated[str, Field(min_length=0)], "text"),
         (Annotated[int, Field(ge=1, le=10)], "integer, 1 to 10"),
         (Annotated[float, Field(gt=0)], "number, more than 0"),
         (Annotated[int, Field(multiple_of=5)], "integer, a multiple of 5"),

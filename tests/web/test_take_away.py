@@ -77,8 +77,24 @@ def test_code_copied_from_the_scaffold_gives_the_same_reward(visitor: Visitor, t
     with openenv_serve(environment_folder(tmp_path)) as server:
         play = Play.begun(visitor, server.url)
         play.say("Hello, World!")
-        assert "1.3" in _run_python(play.copy("Copy Python"), tmp_path)
+        code = play.copy("Copy Python")
+        assert code.startswith("from my_env import MyAction, MyEnv\n")
+        assert "1.3" in _run_python(code, tmp_path)
         assert "1.3" in _run_curl(play.copy("Copy curl"))
+
+
+def test_connect_tab_of_the_scaffold_has_code_for_its_own_client_and_for_the_generic_one(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    with openenv_serve(environment_folder(tmp_path)) as server:
+        panel = Play.open(visitor, server.url).tab("Connect")
+        snippets = [code for code in panel.locator("pre").all_text_contents() if "import " in code]
+        homes = [[line for line in code.splitlines() if line.startswith("from ")] for code in snippets]
+        own = ["from my_env import MyAction, MyEnv"]
+        assert homes == [own, own, ["from openenv import GenericEnvClient"]]
+        assert [bool(re.search("await ", code)) for code in snippets] == [False, True, False]
+        for code in snippets:
+            assert "My environment is ready!" in _run_python(code, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["Copy Python", "Copy curl"])
@@ -147,7 +163,8 @@ def test_exported_episode_is_one_json_a_line(visitor: Visitor, tmp_path: Path) -
         play.say("up")
         play.say("down")
         lines = play.export(tmp_path / "episode.jsonl").read_text(encoding="utf-8").splitlines()
-    records = [record for record in map(json.loads, lines) if "kind" in record]
+    head, *records = map(json.loads, lines)
+    assert head == {"environment": "Climber", "url": url, "format": "openenv.episode", "version": 1}
     assert [record["kind"] for record in records] == ["reset", "step", "step"]
     assert [record["reward"] for record in records] == [0.0, 0.75, -1.25]
     assert records[1]["request"]["message"] == "up"

@@ -135,13 +135,14 @@ def _type_arguments(kind: Any) -> tuple[Any, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class _Codecs:
+    kinds: tuple[Any, Any, Any]
     action: TypeAdapter[Any]
     observation: TypeAdapter[Any]
     state: TypeAdapter[Any]
     beside: tuple[str, ...]
 
 
-_known: dict[tuple[Any, ...], _Codecs] = {}
+_known: dict[tuple[Any, Any, Any], _Codecs] = {}
 
 
 def _codecs_of(action: Any, observation: Any, state: Any) -> _Codecs:
@@ -149,7 +150,7 @@ def _codecs_of(action: Any, observation: Any, state: Any) -> _Codecs:
     if key not in _known:
         fields = _fields_of(observation)
         beside = tuple(name for name in _BESIDE if name in fields)
-        _known[key] = _Codecs(TypeAdapter(action), TypeAdapter(observation), TypeAdapter(state), beside)
+        _known[key] = _Codecs(key, TypeAdapter(action), TypeAdapter(observation), TypeAdapter(state), beside)
     return _known[key]
 
 

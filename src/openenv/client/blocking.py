@@ -18,10 +18,11 @@ from websockets.protocol import Event, State
 from websockets.proxy import get_proxy, parse_proxy, prepare_connect_request
 from websockets.uri import WebSocketURI, parse_uri
 
-from openenv.client.conversation import CONNECT_ERRORS, closed_error, connect_error
-from openenv.client.endpoint import Endpoint
+from openenv.client.endpoint import SUBPROTOCOLS, Endpoint, listed
+from openenv.client.failures import CONNECT_ERRORS, closed_error, connect_error
+from openenv.client.pieces import Pieces
 from openenv.errors import ConnectionLost
-from openenv.protocol import EXTENSIONS_HEADER
+from openenv.protocol import EXTENSIONS_HEADER, is_binary
 
 __all__ = ["BlockingSocket"]
 
@@ -35,6 +36,7 @@ class BlockingSocket:
 
     Attributes:
         extensions: What the server's handshake says it understands.
+        subprotocol: The dialect that the server chose; None when it chose none.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -46,16 +48,17 @@ class BlockingSocket:
         """
         self._endpoint = endpoint
         self._inbox: deque[bytes] = deque()
-        self._fragments: list[bytes] = []
+        self._pieces = Pieces()
         self._pinged_at: float | None = None
         self._heard_at = time.monotonic()
         uri = parse_uri(endpoint.url)
-        self._protocol = ClientProtocol(uri, max_size=endpoint.max_message_bytes)
+        self._protocol = ClientProtocol(uri, subprotocols=SUBPROTOCOLS, max_size=endpoint.max_message_bytes)
         limit = endpoint.connect_timeout_s
         deadline = None if limit is None else time.monotonic() + limit
         try:
             self._socket = _open(uri, endpoint, deadline)
             self.extensions = self._shake_hands(deadline)
+            self.subprotocol = self._protocol.subprotocol
         except CONNECT_ERRORS as error:
             self.drop()
             raise connect_error(endpoint, error) from error
@@ -68,15 +71,23 @@ class BlockingSocket:
         """Whether frames can still be exchanged, as far as we have heard."""
         return self._protocol.state is State.OPEN
 
-    def send(self, frame: bytes) -> None:
-        """Send a text frame.
+    def fileno(self) -> int:
+        """Give the descriptor of the connection."""
+        return self._socket.fileno()
+
+    def send(self, frames: list[bytes]) -> None:
+        """Send frames, each in its own encoding.
 
         Raises:
             ConnectionLost: The connection has ended.
         """
         if not self.is_open:
             raise self._lost()
-        self._protocol.send_text(frame)
+        for frame in frames:
+            if is_binary(frame):
+                self._protocol.send_binary(frame)
+            else:
+                self._protocol.send_text(frame)
         self._flush()
 
     def receive(self, timeout_s: float | None) -> bytes:
@@ -130,9 +141,18 @@ class BlockingSocket:
         if self._protocol.state is not State.CLOSED:
             self._protocol.receive_eof()
 
+    def leave(self) -> None:
+        """Say goodbye, so that the server need not wait for us to come back, and release the descriptor at once."""
+        if self.is_open:
+            self._protocol.send_close(1000)
+            with contextlib.suppress(OSError):  # it has ended, or takes nothing: the server will find out
+                self._socket.settimeout(0)
+                self._socket.sendall(b"".join(self._protocol.data_to_send()))
+        self.drop()
+
     def __del__(self) -> None:
         if hasattr(self, "_socket"):
-            self._socket.close()
+            self.leave()
 
     def _shake_hands(self, deadline: float | None) -> frozenset[str]:
         request = self._protocol.connect()
@@ -153,8 +173,7 @@ class BlockingSocket:
                 assert isinstance(response, Response)
                 self._take_frames(frames)
                 self._flush()
-                listed = response.headers.get(EXTENSIONS_HEADER, "")
-                return frozenset(name.strip() for name in listed.split(",") if name.strip())
+                return listed(response.headers.get(EXTENSIONS_HEADER, ""))
 
     def _read(self, timeout_s: float | None) -> bool:
         """Read once, waiting so long at most; False when nothing came."""
@@ -182,13 +201,10 @@ class BlockingSocket:
     def _take_frames(self, events: list[Event]) -> None:
         for event in events:
             assert isinstance(event, Frame)  # the handshake is over
-            if event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-                self._fragments.append(bytes(event.data))
-                if event.fin:
-                    self._inbox.append(b"".join(self._fragments))
-                    self._fragments.clear()
-            elif event.opcode is Opcode.PONG:
+            if event.opcode is Opcode.PONG:
                 self._pinged_at = None
+            elif (message := self._pieces.add(event)) is not None:
+                self._inbox.append(message)
 
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():

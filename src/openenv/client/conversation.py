@@ -1,94 +1,130 @@
-"""What the sync and the async client share about talking to a server: pure, without I/O.
+"""What the sync and the async client share about one session: pure, without I/O.
 
-Requests are made here, replies are read here, and whatever goes wrong on the way gets its exception here, so that the
-two flavours differ by their awaits and nothing else.
+Requests are made here and replies are read here, so that the two flavours differ by their awaits and nothing else.
 """
 
-import contextlib
-import time
-from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-from websockets.exceptions import InvalidStatus, WebSocketException
-from websockets.frames import Close as CloseFrame
-
 from openenv.client.endpoint import Endpoint
+from openenv.client.lanes import LANE
+from openenv.client.plain import Half, PlainLink
 from openenv.errors import (
-    ConnectFailed,
-    ConnectionLost,
     OpenEnvError,
-    PeerError,
-    Refused,
     RemoteFault,
-    ReplyTimeout,
     SessionClosed,
     SessionLost,
     UnsupportedByServer,
 )
 from openenv.protocol import (
-    ClientSession,
-    ClientState,
-    Dialect1,
+    EXTENSIONS,
+    ClientLinkState,
     Fault,
+    Fork,
+    Forked,
+    GetSnapshot,
+    GetState,
+    LinkReply,
     Observed,
+    Open,
+    Opened,
     Reply,
     Request,
     Reset,
+    Restore,
+    Restored,
+    SnapshotIs,
     StateIs,
     Step,
     exception_for,
+    rule_of,
 )
 
 __all__ = [
-    "CONNECT_ERRORS",
+    "BEGINS",
+    "CLOSE_S",
+    "Answered",
+    "Asked",
     "Conversation",
     "Fate",
-    "closed_error",
-    "connect_error",
-    "lost",
+    "check_restored",
     "payload_of",
+    "snapshot_of",
     "state_of",
 ]
 
-CONNECT_ERRORS = (WebSocketException, OSError, UnicodeError, ImportError)
-"""What connecting may raise: the WebSocket library, the network, a host name's encoding, a proxy's missing extra."""
-
+Asked = Request | GetSnapshot | Restore | Fork
+"""What a session is asked."""
+Answered = Reply | SnapshotIs | Restored | Forked
+"""What it answers."""
+BEGINS = (Reset, Restore)
+"""What may come after a loss, as it begins another episode."""
+CLOSE_S = 5.0
+"""How long to wait for the end of one session of a link that others still use."""
 _GRACE_S = 5.0
 """How much longer than the server a client waits when the server keeps the time limit, so that its word comes first."""
 
-_END_S = 2.0
-"""How long to ask for the end of a server that is ours."""
-_LOOK_S = 0.05
-
 
 class Conversation:
-    """One session on one connection, and what the server at the other end can do.
+    """One session, and what the server at the other end can do.
 
     Args:
         endpoint: The limits.
-        extensions: What the server's handshake said it understands beyond the plain dialect.
+        half: The client's half of the link, which says how that is.
+        extensions: What the handshake of a server of dialect 1 said it understands beyond that.
+        is_forked: Whether the session exists already, with an episode in it.
+
+    Attributes:
+        opening: What is to be asked first; None in dialect 1.
+        is_numbered: Whether replies name their request, so that none can be mistaken for another.
+        is_used: Whether anything was asked, so that there may be an episode.
     """
 
-    def __init__(self, endpoint: Endpoint, extensions: frozenset[str]) -> None:
-        self.session = ClientSession(Dialect1())
+    def __init__(self, endpoint: Endpoint, half: Half, extensions: frozenset[str], *, is_forked: bool = False) -> None:
         self._endpoint = endpoint
-        self._extensions = extensions
+        self._half = half
+        self.is_numbered = not isinstance(half, PlainLink)
+        self._extensions = frozenset(EXTENSIONS) if self.is_numbered else extensions
+        self._refusal: RemoteFault | None = None
+        self._end: RemoteFault | None = None
+        self.opening = Open((LANE,)) if self.is_numbered and not is_forked else None
+        self.is_used = is_forked
 
     @property
     def is_usable(self) -> bool:
         """Whether another request may be asked."""
-        return self.session.state is ClientState.READY
+        return (
+            self._refusal is None
+            and self._end is None
+            and self._half.state in (ClientLinkState.ATTACHED, ClientLinkState.DETACHED)
+        )
 
-    def prepare(self, request: Request) -> tuple[Request, float | None]:
+    @property
+    def is_fresh(self) -> bool:
+        """Whether a new episode may begin in it: no call that was given up is still under way."""
+        return self.is_usable and not self._half.given_up
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a new episode may begin in it at once, on the connection that there is."""
+        return self.is_fresh and self._half.state is ClientLinkState.ATTACHED
+
+    def prepare(self, request: Asked) -> tuple[Asked, float | None]:
         """Fit a request to the server: what to send, and how many seconds to wait for the reply.
 
         Raises:
             SessionLost, SessionClosed: The session is at its end.
             RemoteFault: It never began, because the server refused it.
-            UnsupportedByServer: The request carries options that this server has no place for.
+            UnsupportedByServer: The request, or an option of it, is nothing that this server has a place for.
         """
         self._check()
+        if isinstance(request, GetSnapshot | Restore | Fork) and not self.is_numbered:
+            raise UnsupportedByServer(
+                f"{self._endpoint.url} cannot save, restore or fork sessions: it speaks dialect 1, which has no words "
+                "for that; serve the environment with openenv-runtime, or repeat the episode from its reset"
+            )
+        self.is_used = True
+        if isinstance(request, GetState) and request.timeout_s is not None:
+            return request, request.timeout_s
         if not isinstance(request, Reset | Step):
             return request, self._endpoint.message_timeout_s
         limit = request.timeout_s
@@ -104,26 +140,48 @@ class Conversation:
         plain = Step(request.action) if isinstance(request, Step) else Reset(request.options)
         return plain, limit
 
-    def take_stray(self, frame: bytes) -> None:
-        """Take a frame that came while nothing was asked; an answer to nothing breaks the session."""
-        with contextlib.suppress(PeerError):  # the next request will be told
-            self.session.receive(frame)
+    def take_opened(self, reply: LinkReply | BaseException) -> None:
+        """Take the reply to `opening`."""
+        fault = reply.errors.get(LANE) if isinstance(reply, Opened) else reply
+        if isinstance(fault, Fault):
+            self._refusal = exception_for(fault)
 
-    def expired(self, request: Request, limit_s: float | None) -> ReplyTimeout:
-        """Make the exception for a reply that did not come in time."""
-        name = type(request).__name__.lower()
-        return ReplyTimeout(
-            f"no reply to {name} within {limit_s:g} s from {self._endpoint.url}; it may have been carried out, "
-            "so the session cannot be used any more: call reset() to start another, or allow more time by "
-            "timeout_s or message_timeout_s"
-        )
+    def take(self, reply: LinkReply) -> Answered:
+        """Take the reply to a request, and give it back.
+
+        Raises:
+            RemoteFault: The session never began, because the server refused it.
+        """
+        if self._refusal is not None:
+            raise self._refusal
+        if isinstance(reply, Fault) and (rule_of(reply.code).ends_session or reply.details.get("session_lost") is True):
+            self._end = exception_for(reply)
+        return reply  # type: ignore[return-value]  # a link lets none through that does not fit the request
+
+    def take_forked(self, reply: LinkReply) -> None:
+        """Take the reply to a fork.
+
+        Raises:
+            RemoteFault: Some session of it, or all, did not begin.
+        """
+        answered = self.take(reply)
+        faults = [answered] if isinstance(answered, Fault) else list(getattr(answered, "errors", {}).values())
+        if faults:
+            raise exception_for(faults[0])
 
     def _check(self) -> None:
+        if self._refusal is not None:
+            raise self._refusal  # there was no episode to lose
+        if self._end is not None:
+            name = type(self._end).__name__
+            raise SessionLost(
+                f"the episode is lost ({name}: {self._end}); call reset() to start another"
+            ) from self._end
         try:
-            self.session.check()
+            self._half.check()
         except SessionLost as error:
-            if isinstance(error.__cause__, RemoteFault) and not self.session.used:
-                raise error.__cause__ from None  # there was no episode to lose
+            if isinstance(error.__cause__, RemoteFault) and not self.is_used:
+                raise error.__cause__ from None  # as above
             raise
 
 
@@ -133,14 +191,14 @@ class Fate:
     def __init__(self) -> None:
         self._ended: OpenEnvError | None = None
 
-    def check(self, request: Request) -> None:
-        """Let a reset through after a loss, and nothing else.
+    def check(self, request: Asked) -> None:
+        """Let through after a loss what begins another episode, and nothing else.
 
         Raises:
             SessionClosed: The client was closed.
             SessionLost: It was disconnected, and only a reset may come now.
         """
-        if self._ended is not None and not (isinstance(self._ended, SessionLost) and isinstance(request, Reset)):
+        if self._ended is not None and not (isinstance(self._ended, SessionLost) and isinstance(request, BEGINS)):
             raise type(self._ended)(str(self._ended))
 
     def reopen(self) -> None:
@@ -156,22 +214,7 @@ class Fate:
         self._ended = SessionLost(f"the episode is lost: {reason}; call reset() to start another")
 
 
-def lost(endpoint: Endpoint, cause: ConnectionLost) -> SessionLost:
-    """Make the exception for a connection that ended under a session; may wait a moment for the reason."""
-    how = _end_of(endpoint.died) if endpoint.died is not None else None
-    because = f"its server is gone: {how}" if how else str(cause)
-    return SessionLost(f"the episode at {endpoint.url} is lost: {because}; call reset() to start another")
-
-
-def _end_of(died: Callable[[], str | None]) -> str | None:
-    """Ask how a server ended. Its connection ends a moment before whatever runs it knows."""
-    deadline = time.monotonic() + _END_S
-    while (how := died()) is None and time.monotonic() < deadline:
-        time.sleep(_LOOK_S)
-    return how
-
-
-def payload_of(reply: Reply) -> dict[str, Any]:
+def payload_of(reply: Answered) -> dict[str, Any]:
     """Give an observation reply the shape that `_parse_result` takes.
 
     Raises:
@@ -188,7 +231,7 @@ def payload_of(reply: Reply) -> dict[str, Any]:
     return payload
 
 
-def state_of(reply: Reply) -> Any:
+def state_of(reply: Answered) -> Any:
     """Give a state reply the shape that `_parse_state` takes. Raises RemoteFault when the server said no."""
     if isinstance(reply, Fault):
         raise exception_for(reply)
@@ -196,60 +239,15 @@ def state_of(reply: Reply) -> Any:
     return reply.state
 
 
-def connect_error(endpoint: Endpoint, error: Exception) -> OpenEnvError:
-    """Translate one of `CONNECT_ERRORS`."""
-    url = endpoint.url
-    match error:
-        case InvalidStatus():
-            return _status_error(url, error)
-        case TimeoutError() if endpoint.connect_timeout_s is not None:
-            return ConnectFailed(f"no connection to {url} within {endpoint.connect_timeout_s:g} s")
-        case WebSocketException():
-            return ConnectFailed(f"{url} did not complete a WebSocket handshake: {error}")
-        case _:
-            return ConnectFailed(f"cannot connect to {url}: {error}; is the server running?")
+def snapshot_of(reply: Answered) -> bytes:
+    """Give the bytes of a snapshot. Raises RemoteFault when the server said no."""
+    if isinstance(reply, Fault):
+        raise exception_for(reply)
+    assert isinstance(reply, SnapshotIs)  # as above
+    return reply.snapshot
 
 
-def _status_error(url: str, error: InvalidStatus) -> OpenEnvError:
-    response = error.response
-    said = _reason(bytes(response.body or b""))
-    if response.status_code in (401, 403):
-        return Refused(said.get("code", "FORBIDDEN"), said.get("detail", f"{url} answered HTTP {response.status_code}"))
-    hint = said.get("detail", "is an OpenEnv server running there?")
-    if location := response.headers.get("Location"):
-        hint = f"it is to be found at {location}"
-    return ConnectFailed(f"{url} answered HTTP {response.status_code} in place of a WebSocket; {hint}")
-
-
-def closed_error(received: CloseFrame | None, sent: CloseFrame | None) -> ConnectionLost:
-    """Make the exception for a connection that has ended, from the close frames of both sides."""
-    if received is None and sent is not None and sent.code in _OUR_CLOSE_CODES:
-        words = "; ".join(part for part in (_OUR_CLOSE_CODES[sent.code], sent.reason) if part)
-        return ConnectionLost(f"the connection was given up ({sent.code}: {words})")
-    code, reason = (received.code, received.reason) if received is not None else (1006, "")
-    words = "; ".join(part for part in (_CLOSE_CODES.get(code), reason) if part)
-    return ConnectionLost(f"the server closed the connection ({code}{': ' if words else ''}{words})")
-
-
-_OUR_CLOSE_CODES: Mapping[int, str] = {
-    1002: "the server broke the rules of WebSocket",
-    1007: "the server sent text that is not UTF-8",
-    1009: "the server sent more than max_message_size_mb allows",
-    1011: "the server did not answer our pings",
-}
-_CLOSE_CODES: Mapping[int, str] = {
-    1001: "it is going away",
-    1006: "without a word, as a crash does",
-    1008: "it refused our behaviour",
-    1009: "our message was larger than it takes",
-    1011: "it failed, or saw no answer to its pings",
-    1012: "it is restarting",
-}
-
-
-def _reason(body: bytes) -> dict[str, str]:
-    try:
-        said = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return {k: v for k, v in said.items() if isinstance(v, str)} if isinstance(said, dict) else {}
+def check_restored(reply: Answered) -> None:
+    """Raise RemoteFault when the server said no."""
+    if isinstance(reply, Fault):
+        raise exception_for(reply)

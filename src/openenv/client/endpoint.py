@@ -1,15 +1,21 @@
 """Where a server is and how patiently it is talked to: the values a client is made with, checked once."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.exceptions import InvalidURI
+from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from openenv.errors import ConfigurationError
+from openenv.protocol import RESUME_HEADER, SUBPROTOCOL
 
-__all__ = ["Endpoint", "socket_url"]
+__all__ = ["SUBPROTOCOLS", "Endpoint", "listed", "socket_url"]
+
+SUBPROTOCOLS = [Subprotocol(SUBPROTOCOL), Subprotocol("openenv.v1")]
+"""The dialects that a client offers; a server that selects none speaks dialect 1."""
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
@@ -33,6 +39,16 @@ class Endpoint:
         """Whether the server is on this machine, so that no proxy is asked."""
         host = urlsplit(self.url).hostname or ""
         return host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.") or host.endswith(".localhost")
+
+    def resuming(self, resume: str, limit_s: float) -> Self:
+        """Give the values for another connection of a link, which is to be made within `limit_s`."""
+        limit = limit_s if self.connect_timeout_s is None else min(limit_s, self.connect_timeout_s)
+        return replace(self, headers={**self.headers, RESUME_HEADER: resume}, connect_timeout_s=limit)
+
+
+def listed(header: str) -> frozenset[str]:
+    """Read the names in a header that is a list."""
+    return frozenset(name.strip() for name in header.split(",") if name.strip())
 
 
 def socket_url(base_url: str) -> str:

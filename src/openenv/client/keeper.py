@@ -1,9 +1,11 @@
 """One thread for all idle sync connections of the process: it answers pings and notices servers that have gone.
 
 A sync client reads its socket only during a call, and a trainer may be away for minutes. Servers that ping would take
-it for dead. So every half second this thread looks at each connection that nobody uses; with none left it ends.
+it for dead. So every half second this thread looks at each connection that nobody uses, and for another where one has
+ended; with none left to look after, the thread ends.
 """
 
+import atexit
 import os
 import threading
 import weakref
@@ -18,6 +20,7 @@ POLL_S = 0.5
 class _Tended(Protocol):
     def tend(self) -> None: ...
     def forget(self) -> None: ...
+    def leave(self) -> None: ...
 
 
 _lock = threading.Lock()
@@ -56,6 +59,13 @@ def _run() -> None:
                 return
         while links:
             links.pop().tend()
+
+
+@atexit.register
+def _leave() -> None:
+    """At the end of the process, say goodbye: servers would keep the sessions for us to come back."""
+    for link in list(_watched):
+        link.leave()
 
 
 def _forget_in_child() -> None:

@@ -7,17 +7,21 @@ Awaiting a value that is there already gives the value.
 
 import asyncio
 import copy
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Self
 
-from openenv.client.aio import AsyncEnvClient, AsyncLine
+from openenv.client.aio import AsyncEnvClient
 from openenv.client.base import ActT, ClientBase, ObsT, StateT
-from openenv.client.conversation import Fate, payload_of, state_of
-from openenv.client.link import Line
-from openenv.errors import UsageError
-from openenv.protocol import GetState, Reset, Step
+from openenv.client.conversation import Fate, check_restored, payload_of, snapshot_of, state_of
+from openenv.client.line import Line, Session
+from openenv.client.line_aio import AsyncLine, AsyncSession
+from openenv.client.vector import EnvVector
+from openenv.client.vector_roster import Autoreset
+from openenv.errors import ConfigurationError, UsageError
+from openenv.protocol import GetSnapshot, GetState, Reset, Restore, Step
 from openenv.types import StepResult
 
 __all__ = ["DONE", "Done", "EnvClient"]
@@ -47,7 +51,7 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         class EchoEnv(EnvClient[EchoAction, EchoObservation, State]): ...
 
     Any thread may use it; calls are carried out one after another. A session that is lost, because the server went away
-    or a call was given up, is an error at the next `step`, and `reset` begins a new one.
+    or a call ran past its `timeout_s`, is an error at the next `step`, and `reset` begins a new one.
 
     See `ClientBase` for the arguments.
     """
@@ -58,6 +62,7 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         self._line: Line | None = None
         self._aline: AsyncLine | None = None
         self._siblings: list[Self] = []
+        self._family: list[Any] = []  # the siblings of the client that this one comes from
         self._on_close: Callable[[], object] | None = None
 
     @classmethod
@@ -91,6 +96,44 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         """
         made: Self = _launcher().from_env(cls, repo_id, use_docker=use_docker, **options)
         return made
+
+    @classmethod
+    def pool(cls, servers: Any, **options: Any) -> Any:
+        """Make an `openenv.pool.EnvPool` of sessions of this class: `EchoEnv.pool(urls, size=16)`.
+
+        Args:
+            servers: URLs and runtimes, or one of them.
+            options: Those of `EnvPool`, and those of the client.
+        """
+        return import_module("openenv.pool").EnvPool(servers, client=cls, **options)  # of a higher rank, as below
+
+    @classmethod
+    def vector(
+        cls,
+        servers: str | Sequence[str],
+        num_envs: int,
+        *,
+        autoreset: Autoreset = "next_step",
+        arrays: bool | None = None,
+        **options: Any,
+    ) -> EnvVector[ActT, ObsT, StateT]:
+        """Make a vector of environments, which are stepped together: `EchoEnv.vector(url, 256)`.
+
+        Args:
+            servers: Where they are; over several, environments are spread evenly.
+            num_envs: How many environments.
+            autoreset: What follows an episode that has ended. `next_step`: the next step resets and ignores its action.
+                `same_step`: the reset is done at once; the result has the new observation, and the old one in `final`.
+                `off`: nothing.
+            arrays: Whether NumPy's arrays travel as they are, to servers that can; by default, if the action or the
+                observation class has fields for them.
+            options: Those of the client.
+
+        Raises:
+            ConfigurationError: An argument has a value it cannot have.
+        """
+        urls = [servers] if isinstance(servers, str) else servers
+        return EnvVector([cls(url, **options) for url in urls], num_envs, autoreset=autoreset, arrays=arrays)
 
     def connect(self) -> Self:
         """Connect now rather than at the first call; awaited, it makes the client asynchronous.
@@ -137,7 +180,8 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         Raises:
             BadAction: The action does not fit; the session is unharmed.
             EnvironmentFailed: The environment raised; the session is unharmed.
-            StepTimedOut, ReplyTimeout: It took too long; the session is lost.
+            StepTimedOut: It took longer than `timeout_s`; the session is lost.
+            ReplyTimeout: No reply came in time; the session goes on, unless the server speaks dialect 1.
             SessionLost: There is no episode to step any more.
             UnsupportedByServer: This server takes no `options`.
         """
@@ -151,6 +195,42 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         if twin := self._awaited():
             return twin.state()  # type: ignore[return-value]  # as above
         return self._parse_state(state_of(self._sync_line().ask(GetState())))
+
+    def snapshot(self) -> bytes:
+        """Save the environment's whole state, as bytes that a server with the same key can restore.
+
+        Raises:
+            NotSupported, UnsupportedByServer: The environment, or the server, has no snapshots.
+            EnvironmentFailed: The environment raised; the session is unharmed.
+        """
+        if twin := self._awaited():
+            return twin.snapshot()  # type: ignore[return-value]  # as above
+        return snapshot_of(self._sync_line().ask(GetSnapshot()))
+
+    def restore(self, data: bytes) -> Done:
+        """Go on from a state that was saved, in a new session if the last one is lost.
+
+        Raises:
+            BadSnapshot: It is of another server, class or version, or was changed; the session is unharmed.
+            EnvironmentFailed: The environment raised; the session is lost.
+            NotSupported, UnsupportedByServer: The environment, or the server, has no snapshots.
+        """
+        if twin := self._awaited():
+            return twin.restore(data)  # type: ignore[return-value]  # as above
+        check_restored(self._sync_line().ask(Restore(data)))
+        return DONE
+
+    def fork(self, n: int) -> list[Self]:
+        """Begin `n` sessions in the state of this one, on its connection; closed with it, or by themselves.
+
+        Raises:
+            AtCapacity: There is no room for all of them; none has begun then, and this one is unharmed.
+            NotSupported, UnsupportedByServer: The environment, or the server, has no snapshots.
+            EnvironmentFailed: The environment raised; this session is unharmed.
+        """
+        if twin := self._awaited():
+            return twin.fork(n)  # type: ignore[return-value]  # as above
+        return [self._forked(session) for session in self._sync_line().fork(n)] if self._can_fork(n) else []
 
     def disconnect(self) -> Done:
         """End the session; `reset` begins another."""
@@ -166,6 +246,7 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         self._sync_line().close()
         while self._siblings:
             self._siblings.pop().close()
+        self._leave_family()
         self._let_go()
         return DONE
 
@@ -243,6 +324,7 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         self._sync_line().close()
         while self._siblings:
             await self._siblings.pop()._close_async()
+        self._leave_family()
         if self._on_close is not None:
             await asyncio.to_thread(self._let_go)
 
@@ -255,9 +337,27 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
     def _sibling(self) -> Self:
         sibling = copy.copy(self)
         sibling._fate, sibling._line, sibling._aline, sibling._siblings = Fate(), None, None, []
-        sibling._on_close = None
+        sibling._on_close, sibling._family = None, self._siblings
         self._siblings.append(sibling)
         return sibling
+
+    def _forked(self, session: Session | AsyncSession) -> Self:
+        sibling = self._sibling()
+        if isinstance(session, Session):
+            sibling._line = Line(self._endpoint, sibling._fate, session)
+        else:
+            sibling._aline = AsyncLine(self._endpoint, sibling._fate, session)
+        return sibling
+
+    def _can_fork(self, n: int) -> bool:
+        if n < 0:
+            raise ConfigurationError(f"fork({n}): ask for a number of sessions")
+        return n > 0
+
+    def _leave_family(self) -> None:
+        """Be closed no more with the client that this one comes from."""
+        with suppress(ValueError):
+            self._family.remove(self)
 
 
 def _launcher() -> Any:

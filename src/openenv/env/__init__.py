@@ -1,6 +1,7 @@
 """What an environment author touches, and the one adapter by which everything else touches an environment."""
 
 from openenv.env.adapter import EnvironmentAdapter, parse_action, parse_reset
+from openenv.env.arrays import array_fields
 from openenv.env.encoding import EncodedObservation, encode_observation, encode_state
 from openenv.env.interface import CompositeTransform, Environment, EnvironmentMetadata, Transform
 from openenv.env.source import EnvironmentSource
@@ -16,6 +17,7 @@ __all__ = [
     "EnvironmentSpec",
     "Method",
     "Transform",
+    "array_fields",
     "encode_observation",
     "encode_state",
     "parse_action",

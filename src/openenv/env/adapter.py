@@ -5,12 +5,14 @@ This is the boundary to code that is not ours. Whatever it raises is logged here
 """
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from openenv.env.arrays import arranged, array_fields
 from openenv.env.encoding import (
     EncodedObservation,
     encode_actions,
@@ -19,8 +21,17 @@ from openenv.env.encoding import (
     encode_state,
 )
 from openenv.env.interface import Environment, EnvironmentMetadata, describe
-from openenv.env.spec import EnvironmentSpec, Method
-from openenv.errors import BadAction, BadObservation, EnvironmentFailed
+from openenv.env.snapshots import pack, unpack
+from openenv.env.spec import EnvironmentSpec, Method, Snapshots
+from openenv.errors import (
+    BadAction,
+    BadObservation,
+    BadSnapshot,
+    EnvironmentFailed,
+    NotSupported,
+    RemoteFault,
+    SnapshotRefused,
+)
 
 __all__ = ["EnvironmentAdapter", "parse_action", "parse_reset"]
 
@@ -33,6 +44,8 @@ _MAX_EPISODE_ID = 255
 # What code that is not ours may raise without stopping the server.
 _RAISED = (Exception, SystemExit, asyncio.CancelledError)
 
+_MODEL_VALIDATE = vars(BaseModel)["model_validate"].__func__
+
 
 class _Encode(Protocol[EncodedT]):
     def __call__(self, value: object, /, *, source: str) -> EncodedT: ...
@@ -44,25 +57,38 @@ class EnvironmentAdapter:
     def __init__(self, environment: Environment[Any, Any, Any], spec: EnvironmentSpec) -> None:
         self.environment = environment
         self.spec = spec
+        self._is_shown = spec.has_view
         self._latest: object = None  # kept only for classes that are asked to show it
 
-    def reset(self, options: Mapping[str, Any]) -> EncodedObservation | Awaitable[EncodedObservation]:
+    def reset(
+        self, options: Mapping[str, Any], *, raw: bool = False
+    ) -> EncodedObservation | Awaitable[EncodedObservation]:
         """Reset with the options the class takes; awaitable when `spec.reset.is_async`.
+
+        Args:
+            options: The arguments of the environment's own `reset`.
+            raw: Whether arrays of the observation are to lie beside its JSON.
 
         Raises:
             EnvironmentFailed: It raised.
             BadObservation: What it returned cannot be sent.
         """
-        return self._call(self.spec.reset, (), options, self._observed)
+        return self._call(self.spec.reset, (), options, self._observed_raw if raw else self._observed)
 
-    def step(self, action: Any, options: Mapping[str, Any]) -> EncodedObservation | Awaitable[EncodedObservation]:
-        """Step with a validated action; awaitable when `spec.step.is_async`. Raises as `reset` does."""
-        return self._call(self.spec.step, (action,), options, self._observed)
+    def step(
+        self, action: Any, options: Mapping[str, Any], *, raw: bool = False
+    ) -> EncodedObservation | Awaitable[EncodedObservation]:
+        """Step with a validated action; awaitable when `spec.step.is_async`. Otherwise as `reset`."""
+        return self._call(self.spec.step, (action,), options, self._observed_raw if raw else self._observed)
 
     def state(self) -> bytes:
         """Read the state as JSON text. Raises as `reset` does."""
         source = f"{self.spec.name}.state"
-        return encode_state(_guarded(self._read_state, source), source=source)
+        try:
+            state = self._read_state()
+        except _RAISED as error:
+            raise _failed(error, source) from error
+        return encode_state(state, source=source)
 
     @property
     def can_show(self) -> bool:
@@ -87,6 +113,27 @@ class EnvironmentAdapter:
         """Have a JSON-RPC request answered, by a class that can; JSON text, or None. Raises as `reset` does."""
         assert self.spec.handle_json_rpc is not None  # the caller asked the spec
         return self._call(self.spec.handle_json_rpc, (dict(request),), {}, encode_reply)
+
+    def snapshot(self) -> bytes | Awaitable[bytes]:
+        """Have the state saved; awaitable when its method is async.
+
+        Raises:
+            NotSupported: The class, or this instance, cannot be saved.
+            EnvironmentFailed: It raised, or gave no bytes.
+        """
+        return self._call(self._snapshots().snapshot, (), {}, self._packed)
+
+    def restore(self, snapshot: bytes) -> Awaitable[None] | None:
+        """Have a state taken over; awaitable when its method is async. There is nothing to show then.
+
+        Raises:
+            NotSupported: The class cannot be restored.
+            BadSnapshot: It is of another class or version, or the environment refuses it; nothing has changed.
+            EnvironmentFailed: It raised, and its state is unknown now.
+        """
+        snapshots = self._snapshots()
+        data = unpack(snapshots.format, snapshot)
+        return self._call(snapshots.restore, (data,), {}, self._restored)
 
     def metadata(self) -> EnvironmentMetadata:
         """Ask the environment to describe itself; if that fails it is logged and the class describes it."""
@@ -123,21 +170,46 @@ class EnvironmentAdapter:
                 raise
             logger.exception("%s.close failed", self.spec.name)
 
-    def _observed(self, value: object, *, source: str) -> EncodedObservation:
-        encoded = encode_observation(value, source=source)
-        if self.spec.has_view:
+    def _observed_raw(self, value: object, *, source: str) -> EncodedObservation:
+        return self._observed(value, source=source, raw=True)
+
+    def _snapshots(self) -> Snapshots:
+        if self.spec.snapshots is None:
+            name = self.spec.name
+            raise NotSupported(
+                "NOT_SUPPORTED",
+                f"{name} cannot be saved or restored; set {name}.SNAPSHOT_BY_PICKLE = True if its attributes, pickled, "
+                "are its whole state, or override both snapshot and restore",
+            )
+        return self.spec.snapshots
+
+    def _packed(self, value: object, *, source: str) -> bytes:
+        if not isinstance(value, bytes):
+            sentence = f"{source} returned {type(value).__name__} instead of bytes"
+            raise EnvironmentFailed("EXECUTION_ERROR", sentence, {"exception": "TypeError"})
+        return pack(self._snapshots().format, value)
+
+    def _restored(self, value: object, *, source: str) -> None:
+        self._latest = None
+
+    def _observed(self, value: object, *, source: str, raw: bool = False) -> EncodedObservation:
+        encoded = encode_observation(value, source=source, raw=raw)
+        if self._is_shown:
             self._latest = value
         return encoded
 
     def _call(
         self, method: Method, arguments: tuple[Any, ...], options: Mapping[str, Any], encode: _Encode[EncodedT]
     ) -> EncodedT | Awaitable[EncodedT]:
-        source = f"{self.spec.name}.{method.name}"
         call = getattr(self.environment, method.name)
-        kept = method.filter(options)
+        kept = method.filter(options) if options else options
         if method.is_async:
-            return _call_async(call, arguments, kept, source, encode)
-        return encode(_guarded(lambda: call(*arguments, **kept), source), source=source)
+            return _call_async(call, arguments, kept, method.source, encode)
+        try:
+            value = call(*arguments, **kept)
+        except _RAISED as error:
+            raise _failed(error, method.source) from error
+        return encode(value, source=method.source)
 
 
 async def _call_async(
@@ -162,22 +234,24 @@ def _html(value: object, *, source: str) -> str | None:
     return value
 
 
-def _guarded(call: Callable[[], Any], source: str) -> Any:
-    try:
-        return call()
-    except _RAISED as error:
-        raise _failed(error, source) from error
-
-
 def _is_cancelling(error: BaseException) -> bool:
     """Tell whether the server gave this call up, rather than something inside the environment being cancelled."""
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
-def _failed(error: BaseException, source: str) -> EnvironmentFailed:
+def _failed(error: BaseException, source: str) -> RemoteFault:
+    if isinstance(error, SnapshotRefused):
+        return _refused(error, source)
     logger.error("%s raised %s", source, type(error).__name__, exc_info=error)
     return EnvironmentFailed("EXECUTION_ERROR", str(error), {"exception": type(error).__name__})
+
+
+def _refused(error: SnapshotRefused, source: str) -> RemoteFault:
+    """Blame the bytes for what cannot be restored, and the environment for what cannot be saved."""
+    if source.endswith((".restore", ".restore_async")):
+        return BadSnapshot("BAD_SNAPSHOT", str(error))
+    return NotSupported("NOT_SUPPORTED", str(error))
 
 
 def parse_action(action_class: type[BaseModel], payload: Any) -> BaseModel:
@@ -187,7 +261,9 @@ def parse_action(action_class: type[BaseModel], payload: Any) -> BaseModel:
         BadAction: It does not fit; `errors` names each field. Also when a validator of the class blows up.
     """
     try:
-        return action_class.model_validate(payload)
+        if type(payload) is not dict:
+            payload = arranged(action_class, payload)
+        return _validator_of(action_class)(payload)
     except ValidationError as error:
         raise _invalid(_readable(error)) from error
     except _RAISED as error:  # a validator of the environment's that raised something of its own
@@ -209,6 +285,17 @@ def parse_reset(options: Mapping[str, Any]) -> Mapping[str, Any]:
         sentence = f"Input should be a string of at most {_MAX_EPISODE_ID} characters"
         raise _invalid([{"type": "string_type", "loc": ["episode_id"], "msg": sentence}])
     return options
+
+
+@functools.cache
+def _validator_of(action_class: type[BaseModel]) -> Callable[[Any], BaseModel]:
+    """Find what `model_validate` comes down to, in half its time; unless a class has its own, or is not whole yet."""
+    if array_fields(action_class):
+        return lambda payload: action_class.model_validate(arranged(action_class, payload))
+    is_usual = getattr(action_class.model_validate, "__func__", None) is _MODEL_VALIDATE
+    if not is_usual or not action_class.__pydantic_complete__:
+        return action_class.model_validate
+    return action_class.__pydantic_validator__.validate_python
 
 
 def _readable(error: ValidationError) -> list[dict[str, Any]]:

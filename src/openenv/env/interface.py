@@ -5,6 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from openenv.env.rubrics.base import Rubric
+from openenv.env.rubrics.drive import settle
+from openenv.env.rubrics.scorecard import Scorecard, show
+from openenv.env.snapshots import pickle_state, unpickle_state
+from openenv.errors import SnapshotRefused
 from openenv.types import Action, Observation, State
 
 __all__ = ["CompositeTransform", "Environment", "EnvironmentMetadata", "Transform"]
@@ -12,6 +17,8 @@ __all__ = ["CompositeTransform", "Environment", "EnvironmentMetadata", "Transfor
 ActT = TypeVar("ActT", bound=Action)
 ObsT = TypeVar("ObsT", bound=Observation)
 StateT = TypeVar("StateT", bound=State)
+
+_AWAIT = "the rubric is async, and an event loop runs here: make the method async and await self._{}_async(...) in it"
 
 Transform = Callable[[Any], Any]
 """Takes an observation and gives one back; an environment applies it with `_apply_transform`."""
@@ -54,16 +61,21 @@ class Environment(ABC, Generic[ActT, ObsT, StateT]):
         BLOCKING: Whether a call may take longer than some microseconds. False is a promise: calls then run inline on
             the server's event loop, and while one runs no other session is served. True gives each session with sync
             methods a thread of its own, the same one for all its calls.
+        SNAPSHOT_BY_PICKLE: A promise that an instance's attributes, pickled, are its whole state, so that sessions can
+            be saved, restored and forked.
     """
 
     SUPPORTS_CONCURRENT_SESSIONS: bool = False
     REQUIRES_SINGLE_THREAD_EXECUTOR: bool = False
     BLOCKING: bool = True
+    SNAPSHOT_BY_PICKLE: bool = False
 
     transform: Transform | None = None
+    rubric: Rubric | None = None
 
-    def __init__(self, transform: Transform | None = None) -> None:
+    def __init__(self, transform: Transform | None = None, rubric: Rubric | None = None) -> None:
         self.transform = transform
+        self.rubric = rubric
 
     @abstractmethod
     def reset(self, *args: Any, **kwargs: Any) -> ObsT | Awaitable[ObsT]:
@@ -92,6 +104,26 @@ class Environment(ABC, Generic[ActT, ObsT, StateT]):
 
     def close(self) -> Any:
         """Release what the environment holds. Called once, when its session ends; may be `async def`."""
+
+    def snapshot(self) -> Any:
+        """Give the whole state as bytes, random numbers included; may be `async def`.
+
+        By default the attributes are pickled, or what `__getstate__` gives. Override this and `restore` for a format
+        of your own.
+
+        Raises:
+            SnapshotRefused: It cannot be done.
+        """
+        self._refuse_unless_pickled("snapshot")
+        return pickle_state(self)
+
+    def restore(self, data: bytes) -> Any:
+        """Take over a state that `snapshot` of the same class gave, also before the first `reset`; may be `async def`.
+
+        Whatever it raises loses the session, but for `SnapshotRefused`: that says that nothing has changed.
+        """
+        self._refuse_unless_pickled("restore")
+        unpickle_state(self, data)
 
     def get_metadata(self) -> EnvironmentMetadata:
         """Describe the environment; override it to say more than the class name and docstring do."""
@@ -123,9 +155,51 @@ class Environment(ABC, Generic[ActT, ObsT, StateT]):
         observation: ObsT = await _awaited(self.step(*args, **kwargs))
         return observation
 
+    def _refuse_unless_pickled(self, method: str) -> None:
+        if not self.SNAPSHOT_BY_PICKLE:
+            name = type(self).__name__
+            raise SnapshotRefused(f"{name}.{method} is not implemented, and {name} does not set SNAPSHOT_BY_PICKLE")
+
     def _apply_transform(self, observation: ObsT) -> ObsT:
         """Pass an observation through the environment's transform, if it has one."""
         return observation if self.transform is None else self.transform(observation)
+
+    def _apply_rubric(self, action: Any, observation: Any) -> Any:  # the rubric's score, which is for you to assign
+        """Score a step by the environment's rubric; 0.0 if it has none.
+
+        What each part of the rubric scored goes into the observation's metadata, as `reward_components`.
+
+        Raises:
+            RubricFailed: A part of it gave no score; the error names the part.
+            UsageError: The rubric is async, and an event loop runs in this thread.
+        """
+        if self.rubric is None:
+            return 0.0
+        card = Scorecard(self.rubric)
+        with card.filling():
+            score = settle(self.rubric(action, observation), otherwise=_AWAIT.format("apply_rubric"))
+        show(card.components(), observation)
+        return score
+
+    async def _apply_rubric_async(self, action: Any, observation: Any) -> Any:
+        """Score a step as `_apply_rubric` does, in an async `step`."""
+        if self.rubric is None:
+            return 0.0
+        card = Scorecard(self.rubric)
+        with card.filling():
+            score = await _awaited(self.rubric(action, observation))
+        show(card.components(), observation)
+        return score
+
+    def _reset_rubric(self) -> None:
+        """Have the rubric forget the episode; call it in `reset`. Raises as `_apply_rubric` does."""
+        if self.rubric is not None:
+            settle(self.rubric.reset(), otherwise=_AWAIT.format("reset_rubric"))
+
+    async def _reset_rubric_async(self) -> None:
+        """Have the rubric forget the episode, in an async `reset`; by its `reset_async`, if it has one."""
+        if self.rubric is not None:
+            await _awaited(getattr(self.rubric, "reset_async", self.rubric.reset)())
 
 
 def describe(environment_class: type) -> EnvironmentMetadata:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from openenv.env.interface import Environment
+from openenv.env.snapshots import format_of
 from openenv.types import State
 
-__all__ = ["EnvironmentSpec", "Method", "promised_by", "spec_of"]
+__all__ = ["EnvironmentSpec", "Method", "Snapshots", "promised_by", "spec_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,14 @@ class Method:
 
     Attributes:
         name: The attribute to call: `step_async` where a class overrides it, else `step`.
+        source: It and its class, for messages: `EchoEnvironment.step`.
         is_async: Whether it gives an awaitable.
         accepts: Names of the keyword arguments it takes; None when it takes any but those in `refuses`.
         refuses: Names of the arguments that are given by position, so that no option may have them.
     """
 
     name: str
+    source: str
     is_async: bool
     accepts: frozenset[str] | None
     refuses: frozenset[str]
@@ -33,6 +36,21 @@ class Method:
         if self.accepts is None:
             return {name: options[name] for name in options if name not in self.refuses}
         return {name: options[name] for name in options if name in self.accepts}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """How a class of environments is saved and restored.
+
+    Attributes:
+        snapshot: The method that gives bytes.
+        restore: The one that takes them.
+        format: What must be the same for the one to fit the other.
+    """
+
+    snapshot: Method
+    restore: Method
+    format: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +68,7 @@ class EnvironmentSpec:
     render_web: Method | None
     web_actions: Method | None
     handle_json_rpc: Method | None
+    snapshots: Snapshots | None
 
     @property
     def name(self) -> str:
@@ -69,13 +88,15 @@ class EnvironmentSpec:
     @property
     def methods(self) -> tuple[Method, ...]:
         """Every method that a request may call."""
-        optional = (self.render_web, self.web_actions, self.handle_json_rpc)
+        saving = (None, None) if self.snapshots is None else (self.snapshots.snapshot, self.snapshots.restore)
+        optional = (self.render_web, self.web_actions, self.handle_json_rpc, *saving)
         return (self.reset, self.step, *(method for method in optional if method is not None))
 
     @property
     def capabilities(self) -> tuple[str, ...]:
         """What the class can do beyond reset, step and state, as `/schema` names it."""
-        return (*(("view",) if self.has_view else ()), *(("mcp",) if self.handle_json_rpc else ()))
+        can = {"view": self.has_view, "mcp": self.handle_json_rpc, "snapshot": self.snapshots}
+        return tuple(name for name, has in can.items() if has)
 
 
 @functools.cache
@@ -93,6 +114,7 @@ def spec_of(environment_class: type) -> EnvironmentSpec:
         render_web=_optional(environment_class, "render_web"),
         web_actions=_optional(environment_class, "web_actions"),
         handle_json_rpc=_optional(environment_class, "handle_json_rpc"),
+        snapshots=_snapshots(environment_class),
     )
 
 
@@ -106,6 +128,19 @@ def _optional(environment_class: type, name: str) -> Method | None:
     return _method(environment_class, name, positional=1) if _overrides(environment_class, name) else None
 
 
+def _snapshots(environment_class: type) -> Snapshots | None:
+    """Say how to save and restore; None when the class lacks one of the two, and does not leave it to pickle."""
+    own = [_overrides(environment_class, name) for name in ("snapshot", "restore")]
+    by_pickle = issubclass(environment_class, Environment) and environment_class.SNAPSHOT_BY_PICKLE
+    if not (by_pickle or all(own)):
+        return None
+    return Snapshots(
+        _method(environment_class, "snapshot", positional=0),
+        _method(environment_class, "restore", positional=1),
+        format_of(environment_class, is_pickled=not all(own)),
+    )
+
+
 def _method(environment_class: type, name: str, *, positional: int) -> Method:
     twin = f"{name}_async"
     chosen = twin if _overrides(environment_class, twin) else name
@@ -114,7 +149,8 @@ def _method(environment_class: type, name: str, *, positional: int) -> Method:
     given, rest = parameters[: 1 + positional], parameters[1 + positional :]
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
     accepts = None if takes_any else _by_keyword(rest)
-    return Method(chosen, inspect.iscoroutinefunction(function), accepts, _by_keyword(given))
+    source = f"{environment_class.__name__}.{chosen}"
+    return Method(chosen, source, inspect.iscoroutinefunction(function), accepts, _by_keyword(given))
 
 
 def _by_keyword(parameters: list[inspect.Parameter]) -> frozenset[str]:

@@ -4,8 +4,9 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from openenv.gym.environment import GymEnvironment, QuickGymEnvironment, is_quick
+from openenv.gym.environment import environment_class, is_quick
 from openenv.gym.models import models_of
+from openenv.gym.saving import can_save
 from openenv.gym.source import GymSource
 from openenv.server import ServerConfig, create_app
 
@@ -44,9 +45,9 @@ def create_app_from_gym(
         models = models_of(env)
         if blocking is None:
             blocking = not is_quick(env)
+        environment = environment_class(quick=not blocking, savable=can_save(env))
     finally:
         env.close()
-    environment = GymEnvironment if blocking else QuickGymEnvironment
     return create_app(
         functools.partial(environment, source),
         models.action,

@@ -4,7 +4,7 @@ from typing import Any
 
 from openenv.client import GenericEnvClient
 from openenv.errors import UsageError
-from openenv.protocol import Fault, GetView, Reply, ViewIs, exception_for
+from openenv.protocol import Fault, GetView, LinkReply, ViewIs, exception_for
 
 __all__ = ["GymClient"]
 
@@ -21,7 +21,7 @@ class GymClient(GenericEnvClient):
         return view_of(await self._async_line().ask(GetView()))
 
 
-def view_of(reply: Reply) -> str:
+def view_of(reply: LinkReply) -> str:
     """Take the HTML out of a reply.
 
     Raises:

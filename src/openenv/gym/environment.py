@@ -8,10 +8,11 @@ from openenv.env import Environment, EnvironmentMetadata
 from openenv.gym.frames import frame_to_html
 from openenv.gym.info import info_to_metadata
 from openenv.gym.models import gives_frames, models_of
+from openenv.gym.saving import restored, saved
 from openenv.gym.source import GymSource
 from openenv.types import Action, Observation, State
 
-__all__ = ["GymEnvironment", "QuickGymEnvironment", "is_quick"]
+__all__ = ["GymEnvironment", "QuickGymEnvironment", "environment_class", "is_quick"]
 
 _QUICK = ("gymnasium.envs.classic_control.", "gymnasium.envs.toy_text.")
 
@@ -30,6 +31,7 @@ class GymEnvironment(Environment[Action, Observation, State]):
         self._env = source.build()
         self._observation_class = models_of(self._env).observation
         self._name = source.name
+        self._made_of = f"{source.name} {source.kwargs} of gymnasium {gymnasium.__version__}"
         self._state = State()
 
     def reset(
@@ -62,6 +64,16 @@ class GymEnvironment(Environment[Action, Observation, State]):
         """Show the frame that the environment renders, when its render mode gives one."""
         return frame_to_html(self._env.render(), self._name) if gives_frames(self._env) else None
 
+    def snapshot(self) -> bytes:
+        """Save the environment, its random numbers included, where pickle keeps them."""
+        return saved(self._env, self._made_of, self._state)
+
+    def restore(self, data: bytes) -> None:
+        """Go on with an environment that was saved, in place of the present one."""
+        env, self._state = restored(data, self._made_of)
+        self._env, old = env, self._env
+        old.close()
+
     def get_metadata(self) -> EnvironmentMetadata:
         """Describe the environment by the first paragraph of its own docstring."""
         paragraph = (type(self._env.unwrapped).__doc__ or "").strip().split("\n\n")[0]
@@ -77,6 +89,32 @@ class QuickGymEnvironment(GymEnvironment):
     """As `GymEnvironment`, with the promise that no call takes more than some microseconds."""
 
     BLOCKING = False
+
+
+class UnsavedGymEnvironment(GymEnvironment):
+    """As `GymEnvironment`, of environments that pickle cannot keep."""
+
+    snapshot = Environment.snapshot
+    restore = Environment.restore
+
+
+class UnsavedQuickGymEnvironment(UnsavedGymEnvironment):
+    """Both."""
+
+    BLOCKING = False
+
+
+_CLASSES: dict[tuple[bool, bool], type[GymEnvironment]] = {
+    (False, False): UnsavedGymEnvironment,
+    (False, True): GymEnvironment,
+    (True, False): UnsavedQuickGymEnvironment,
+    (True, True): QuickGymEnvironment,
+}
+
+
+def environment_class(*, quick: bool, savable: bool) -> type[GymEnvironment]:
+    """Choose the class that promises what holds. What a class promises holds for all of a server's sessions."""
+    return _CLASSES[quick, savable]
 
 
 def is_quick(env: gymnasium.Env[Any, Any]) -> bool:

@@ -41,15 +41,15 @@ def make_vec(
         client_options: As of `make`.
 
     Raises:
-        ConfigurationError, ConnectFailed, PeerError, Refused: As of `make`. A server without room for so many says so
-            at the first reset, after the time that it lets clients queue.
+        ConfigurationError, ConnectFailed, PeerError, Refused: As of `make`.
+        AtCapacity: The server has no room for so many, for as long as it lets clients queue.
     """
     if num_envs < 1:
         raise ConfigurationError(f"num_envs={num_envs}: must be 1 or more")
     mode = AutoresetMode(autoreset_mode)
     declared = declared_by(fetch_schema(GymClient(url, **client_options)._endpoint), url)
     spec = spec_for(declared, Maker(url, client_options), render_mode)
-    lanes = LaneSet(lambda: GymClient(url, **client_options), num_envs)
+    lanes = LaneSet(url, num_envs, **client_options)
     env = RemoteVectorEnv(lanes, declared, num_envs, mode)
     env.spec = spec
     return env

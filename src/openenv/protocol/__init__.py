@@ -5,7 +5,7 @@ Nothing here opens a socket, starts a thread, reads a clock or an environment va
 
 from openenv.protocol.client import Call, ClientSession, ClientState
 from openenv.protocol.client_link import ClientLink, ClientLinkState, LinkCall
-from openenv.protocol.codec import Codec, Incoming
+from openenv.protocol.codec import Codec, ServerCall
 from openenv.protocol.dialect1 import EXTENSIONS, EXTENSIONS_HEADER, Dialect1
 from openenv.protocol.faults import FAULTS, FaultRule, exception_for, rule_of
 from openenv.protocol.frames import is_binary
@@ -14,11 +14,17 @@ from openenv.protocol.link_messages import (
     BatchReply,
     Closed,
     CloseLanes,
+    Fork,
+    Forked,
+    GetSnapshot,
     LinkLimits,
     LinkReply,
     LinkRequest,
     Open,
     Opened,
+    Restore,
+    Restored,
+    SnapshotIs,
     Welcome,
     cancelled,
 )
@@ -39,7 +45,7 @@ from openenv.protocol.messages import (
     ViewIs,
 )
 from openenv.protocol.served_call import Encoded, Outcome, ServedCall, Work
-from openenv.protocol.server import ServerCall, ServerSession
+from openenv.protocol.server import ServerSession
 from openenv.protocol.server_link import ServerLink, ServerLinkState
 from openenv.protocol.welcome import RESUME_HEADER, SUBPROTOCOL, read_resume
 
@@ -64,9 +70,11 @@ __all__ = [
     "Encoded",
     "Fault",
     "FaultRule",
+    "Fork",
+    "Forked",
+    "GetSnapshot",
     "GetState",
     "GetView",
-    "Incoming",
     "Json",
     "JsonRpc",
     "JsonRpcReply",
@@ -81,11 +89,14 @@ __all__ = [
     "Reply",
     "Request",
     "Reset",
+    "Restore",
+    "Restored",
     "ServedCall",
     "ServerCall",
     "ServerLink",
     "ServerLinkState",
     "ServerSession",
+    "SnapshotIs",
     "StateIs",
     "Step",
     "ViewIs",

@@ -8,13 +8,13 @@ offset]}` in the JSON, and its numbers in C order, little-endian, at that offset
 import functools
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
 from openenv.protocol.messages import Json
 
-__all__ = ["ARRAY_KEY", "ArrayReader", "ArrayWriter", "to_lists"]
+__all__ = ["ARRAY_KEY", "ArrayReader", "ArrayWriter", "read_buffer", "to_lists"]
 
 ARRAY_KEY = "$array"
 _FORMATS = {
@@ -28,13 +28,16 @@ _MAX_DIMENSIONS = 32
 class ArrayWriter:
     """Takes arrays out of a message that is being written; its `describe` is what the JSON encoder asks.
 
+    Args:
+        buffers: The numbers of arrays that the message describes already.
+
     Attributes:
         buffers: Their numbers so far, to be put behind the JSON in this order.
     """
 
-    def __init__(self) -> None:
-        self.buffers: list[Any] = []
-        self._size = 0
+    def __init__(self, buffers: Iterable[bytes] = ()) -> None:
+        self.buffers: list[Any] = list(buffers)
+        self._size = sum(map(len, self.buffers))
 
     def describe(self, value: Any) -> Json:
         """Give what stands for `value` in the JSON. Raises TypeError when it is neither an array nor a number."""
@@ -86,6 +89,9 @@ class ArrayReader:
         self._buffers = buffers
         self._left = size
         self._numpy = _numpy() if arrays else None
+        self._kind: Json = None
+        self._shape: Json = None
+        self._count = self._size = 0
 
     def restore(self, value: Json) -> Json:
         """Replace every description in `value` by its array. Raises ValueError for one that lies."""
@@ -101,22 +107,35 @@ class ArrayReader:
                     value[index] = self.restore(item)
         return value
 
-    def _read(self, described: dict[str, Json]) -> Json:
-        match described:
-            case {"$array": [str(kind), list(shape), int(offset)]} if len(described) == 1 and _is_shape(shape):
-                pass
-            case _:
-                raise ValueError("an array is described by a dtype, a shape and an offset")
+    def _measure(self, kind: Json, shape: Json) -> None:
+        if type(kind) is not str or type(shape) is not list or not _is_shape(shape):
+            raise ValueError("an array is described by a dtype, a shape and an offset")
         if kind not in _SIZES:
             raise ValueError("an array has a dtype that frames do not carry")
-        count = math.prod(shape)
-        end = offset + count * _SIZES[kind]
-        self._left -= end - offset or _empty_lists(shape)
+        self._count = math.prod(shape)
+        self._size = self._count * _SIZES[kind]
+        self._kind, self._shape = kind, shape
+
+    def _read(self, described: dict[str, Json]) -> Json:
+        spec = described[ARRAY_KEY]
+        if len(described) != 1 or type(spec) is not list or len(spec) != 3 or type(spec[2]) is not int:
+            raise ValueError("an array is described by a dtype, a shape and an offset")
+        kind, shape, offset = spec
+        if kind != self._kind or shape != self._shape:  # a column has the same again and again
+            self._measure(kind, shape)
+        kind, shape, count, size = self._kind, self._shape, self._count, self._size
+        end = offset + size
+        self._left -= size or _empty_lists(shape)
         if offset < 0 or end > len(self._buffers) or self._left < 0:
             raise ValueError("an array lies outside the bytes of its frame, or they are described more than once")
         if self._numpy is not None:  # a copy, so that it can be written to and does not keep the frame alive
             return self._numpy.frombuffer(self._buffers, kind, count, offset).reshape(shape).copy()
-        return _nested(struct.unpack_from(f"<{count}{_FORMATS[kind]}", self._buffers, offset), shape)
+        return read_buffer(self._buffers[offset:end], kind, shape)
+
+
+def read_buffer(buffer: bytes | memoryview, kind: str, shape: list[int]) -> Json:
+    """Give the numbers of one array as lists."""
+    return _nested(struct.unpack(f"<{math.prod(shape)}{_FORMATS[kind]}", buffer), shape)
 
 
 def _is_shape(shape: list[Json]) -> bool:

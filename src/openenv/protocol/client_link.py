@@ -21,11 +21,17 @@ from openenv.protocol.link_messages import (
     Cancel,
     Closed,
     CloseLanes,
+    Fork,
+    Forked,
+    GetSnapshot,
     LinkLimits,
     LinkReply,
     LinkRequest,
     Open,
     Opened,
+    Restore,
+    Restored,
+    SnapshotIs,
     Welcome,
 )
 from openenv.protocol.link_replies import decode_reply
@@ -56,7 +62,14 @@ _MOVES: dict[ClientLinkState, frozenset[ClientLinkState]] = {
     ClientLinkState.LOST: frozenset({ClientLinkState.CLOSED}),
     ClientLinkState.CLOSED: frozenset(),
 }
-_ANSWERS: dict[type[LinkRequest], type[LinkReply]] = {Open: Opened, CloseLanes: Closed, Batch: BatchReply}
+_ANSWERS: dict[type[LinkRequest], type[LinkReply]] = {
+    Open: Opened,
+    CloseLanes: Closed,
+    Batch: BatchReply,
+    GetSnapshot: SnapshotIs,
+    Restore: Restored,
+    Fork: Forked,
+}
 _NAMES_LANES = (Open, CloseLanes, Batch)
 _NOT_ASKED = (Close, Cancel, Acknowledge)
 
@@ -176,7 +189,7 @@ class ClientLink:
         self.check()
         if self._state is ClientLinkState.NEW or isinstance(request, _NOT_ASKED):
             raise LocalError(f"{type(request).__name__} cannot be asked on a link that is {self._state.value}")
-        lanes = len(request.lanes) if isinstance(request, _NAMES_LANES) else 1
+        lanes = _count_lanes(request)
         if (lane is None) != isinstance(request, _NAMES_LANES):
             raise LocalError(f"{type(request).__name__} is asked {'with a lane' if lane is None else 'without a lane'}")
         frame = encode_request(request, self._asked, lane, self._received, binary=self._binary)
@@ -278,8 +291,8 @@ class ClientLink:
         if isinstance(request, Batch) and isinstance(reply, BatchReply):
             return self._is_last_part(call, request, reply)
         if (
-            isinstance(request, Open | CloseLanes)
-            and isinstance(reply, Opened | Closed)
+            isinstance(request, Open | CloseLanes | Fork)
+            and isinstance(reply, Opened | Closed | Forked)
             and reply.lanes != request.lanes
         ):
             raise self._breach("the server answered for other lanes than were asked")
@@ -303,7 +316,7 @@ class ClientLink:
         self._abandoned.discard(call.id)
         self._missing.pop(call.id, None)
         request = call.request
-        self._lanes_in_flight -= len(request.lanes) if isinstance(request, _NAMES_LANES) else 1
+        self._lanes_in_flight -= _count_lanes(request)
         self._bytes_in_flight -= call.size
 
     def _breach(self, sentence: str) -> PeerError:
@@ -324,6 +337,12 @@ class ClientLink:
         if state not in _MOVES[self._state]:
             raise LocalError(f"a link that is {self._state.value} cannot become {state.value}")
         self._state = state
+
+
+def _count_lanes(request: LinkRequest) -> int:
+    if isinstance(request, Fork):
+        return len(request.lanes) + 1
+    return len(request.lanes) if isinstance(request, _NAMES_LANES) else 1
 
 
 def _unasked(reply: LinkReply) -> str:

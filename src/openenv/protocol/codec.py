@@ -8,18 +8,18 @@ from typing import NamedTuple, Protocol
 
 from openenv.protocol.messages import Fault, Reply, Request
 
-__all__ = ["Codec", "Incoming"]
+__all__ = ["Codec", "ServerCall"]
 
 
-class Incoming(NamedTuple):  # a frozen dataclass takes four times as long to make
+class ServerCall(NamedTuple):  # a frozen dataclass takes four times as long to make
     """One request as the server read it: the request, or the fault to answer it with.
 
     Attributes:
-        call_id: The caller's name for it; None in a dialect without ids.
+        id: The caller's name for it; None in a dialect without ids.
         request: What it says, or what is wrong with it.
     """
 
-    call_id: int | None
+    id: int | None
     request: Request | Fault
 
 
@@ -35,7 +35,7 @@ class Codec(Protocol):
     def encode_request(self, request: Request, call_id: int) -> bytes:
         """Make the frame that asks `request`. Raises LocalError for what JSON cannot carry."""
 
-    def decode_request(self, frame: str | bytes) -> Incoming:
+    def decode_request(self, frame: str | bytes) -> ServerCall:
         """Read a client's frame. Never raises: whatever is wrong becomes a fault to answer."""
 
     def encode_reply(self, reply: Reply, call_id: int | None) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from openenv.errors import LocalError, PeerError
-from openenv.protocol.codec import Incoming
+from openenv.protocol.codec import ServerCall
 from openenv.protocol.messages import (
     Close,
     Fault,
@@ -85,9 +85,9 @@ class Dialect1:
         """Make the text frame of `request`; the id stays at home."""
         return dump_request(request_to_json(request))
 
-    def decode_request(self, frame: str | bytes) -> Incoming:
+    def decode_request(self, frame: str | bytes) -> ServerCall:
         """Read a client's frame; what is wrong with it becomes the fault to answer."""
-        return Incoming(None, _read_request(frame))
+        return ServerCall(None, _read_request(frame))
 
     def encode_reply(self, reply: Reply, call_id: int | None) -> bytes:
         """Make the text frame of `reply`, keys in OpenEnv's order."""
@@ -182,6 +182,8 @@ def request_from_json(message: Json) -> Request | Fault:
     if not isinstance(message, dict):
         return invalid("dict_type", (), "Input should be an object")
     kind = message.get("type", "")
+    if kind == "step" and len(message) == 2 and type(action := message.get("data")) is dict:
+        return Step(action)  # most frames are such, and there is nothing more to check
     known = _FIELDS.get(kind) if isinstance(kind, str) else None
     if known is None:
         return Fault("UNKNOWN_TYPE", f"Unknown message type: {shown(kind)}")

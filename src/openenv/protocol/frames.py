@@ -5,7 +5,7 @@ its arrays. The JSON of a binary frame is shorter than 16 MiB, so its first byte
 frame says by itself which of the two it is, and a transport may hand over either as bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -42,23 +42,30 @@ def pack_request(message: Mapping[str, Json], *, binary: bool) -> bytes:
     return frame
 
 
-def pack_reply(message: Mapping[str, Json], *, binary: bool) -> bytes:
+def pack_reply(message: Mapping[str, Json], *, binary: bool, buffers: Sequence[bytes] = ()) -> bytes:
     """Make the frame of a server's message, with the same exceptions.
+
+    Args:
+        message: What is said.
+        binary: Whether in a binary frame.
+        buffers: The numbers of arrays that text within the message describes already; then no text frame will do.
 
     Raises:
         LocalError: No frame can carry it.
     """
-    frame = _pack_binary(message) if binary else None
+    frame = _pack_binary(message, buffers) if binary else None
     if frame is not None:
         return frame
+    if buffers:
+        raise LocalError("arrays travel in binary frames only, and this message needs a text frame")
     try:
         return dump_json(message, to_lists)
     except (TypeError, ValueError, RecursionError) as error:
         raise LocalError(f"this reply cannot be sent as JSON: {error.__cause__ or error}") from error
 
 
-def _pack_binary(message: Mapping[str, Json]) -> bytes | None:
-    arrays = ArrayWriter()
+def _pack_binary(message: Mapping[str, Json], buffers: Sequence[bytes] = ()) -> bytes | None:
+    arrays = ArrayWriter(buffers)
     try:
         text = orjson.dumps(message, default=arrays.describe)
     except TypeError:

@@ -1,10 +1,20 @@
 """What the fields of dialect 2 may hold; both directions ask here."""
 
+import base64
 from typing import Any
 
 from openenv.protocol.messages import Json
 
-__all__ = ["MAX_COUNT", "MAX_LANE", "OPS", "are_lanes", "is_column", "is_count"]
+__all__ = [
+    "MAX_COUNT",
+    "MAX_LANE",
+    "OPS",
+    "are_lanes",
+    "is_column",
+    "is_count",
+    "snapshot_from_text",
+    "snapshot_to_text",
+]
 
 MAX_COUNT = 2**53
 """The largest integer that every JSON library holds exactly."""
@@ -28,3 +38,15 @@ def are_lanes(lanes: Json) -> bool:
 def is_column(value: Any) -> bool:
     """Tell a list, or an array of one dimension at least, from all else."""
     return isinstance(value, list) or bool(getattr(value, "shape", ()))
+
+
+def snapshot_to_text(snapshot: bytes) -> str:
+    """Write a snapshot as JSON can carry it, in base64."""
+    return base64.b64encode(snapshot).decode()
+
+
+def snapshot_from_text(text: Json) -> bytes:
+    """Read one. Raises ValueError when it is none."""
+    if not isinstance(text, str):
+        raise ValueError("a snapshot is text, in base64")
+    return base64.b64decode(text, validate=True)

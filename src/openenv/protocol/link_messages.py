@@ -16,11 +16,17 @@ __all__ = [
     "Cancel",
     "CloseLanes",
     "Closed",
+    "Fork",
+    "Forked",
+    "GetSnapshot",
     "LinkLimits",
     "LinkReply",
     "LinkRequest",
     "Open",
     "Opened",
+    "Restore",
+    "Restored",
+    "SnapshotIs",
     "Welcome",
     "cancelled",
 ]
@@ -96,6 +102,45 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class GetSnapshot:
+    """Ask for the whole state of a lane's environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotIs:
+    """Answers `GetSnapshot`."""
+
+    snapshot: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Put a lane's environment into the state that a snapshot holds."""
+
+    snapshot: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Answers `Restore`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Begin a session on each of these lanes, in the state that the asked lane is in when it is its turn."""
+
+    lanes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """Answers `Fork`. `errors` says which lanes have no session, and why."""
+
+    lanes: tuple[int, ...]
+    errors: Mapping[int, Fault] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """One request to each of many lanes.
 
@@ -164,8 +209,8 @@ class Acknowledge:
     """Say how much has arrived, as every frame of a client does, and nothing else. It has no reply."""
 
 
-LinkRequest = Request | Open | CloseLanes | Batch | Cancel | Acknowledge
-LinkReply = Reply | Opened | Closed | BatchReply
+LinkRequest = Request | GetSnapshot | Restore | Fork | Open | CloseLanes | Batch | Cancel | Acknowledge
+LinkReply = Reply | SnapshotIs | Restored | Forked | Opened | Closed | BatchReply
 
 
 def cancelled(*, session_lost: bool) -> Fault:

@@ -12,15 +12,17 @@ from openenv.errors import PeerError
 from openenv.protocol.dialect1 import dump_json, excerpt, reply_from_json, reply_to_json, shown
 from openenv.protocol.faults import rule_of
 from openenv.protocol.frames import pack_reply, unpack
-from openenv.protocol.link_fields import OPS, are_lanes, is_column, is_count
-from openenv.protocol.link_messages import BatchReply, Closed, LinkReply, Opened
+from openenv.protocol.link_fields import OPS, are_lanes, is_column, is_count, snapshot_from_text, snapshot_to_text
+from openenv.protocol.link_messages import BatchReply, Closed, Forked, LinkReply, Opened, Restored, SnapshotIs
 from openenv.protocol.messages import Fault, Json, Reply
 
 __all__ = ["decode_reply", "encode_reply"]
 
 
-def encode_reply(reply: LinkReply, call_id: int | None, lane: int | None, *, binary: bool) -> bytes:
-    """Make a server's frame. Raises LocalError when no frame can carry it."""
+def encode_reply(
+    reply: LinkReply, call_id: int | None, lane: int | None, *, binary: bool, buffers: Sequence[bytes] = ()
+) -> bytes:
+    """Make a server's frame; `buffers` are as in `pack_reply`. Raises LocalError when no frame can carry it."""
     message: dict[str, Json] = {"id": call_id}
     if lane is not None:
         message["lane"] = lane
@@ -31,15 +33,21 @@ def encode_reply(reply: LinkReply, call_id: int | None, lane: int | None, *, bin
             message.update(type="opened", lanes=reply.lanes)
         case Closed():
             message.update(type="closed", lanes=reply.lanes)
+        case Forked():
+            message.update(type="forked", lanes=reply.lanes)
+        case SnapshotIs():
+            message.update(type="snapshot", data={"snapshot": snapshot_to_text(reply.snapshot)})
+        case Restored():
+            message["type"] = "restored"
         case Fault():
             message.update(type="error", data=_fault_to_json(reply))
         case _:
             message.update(reply_to_json(reply))
-    if isinstance(reply, BatchReply | Opened) and reply.errors:
+    if isinstance(reply, BatchReply | Opened | Forked) and reply.errors:
         message["errors"] = {str(lane): _fault_to_json(fault) for lane, fault in reply.errors.items()}
     if isinstance(reply, BatchReply) and reply.more:
         message["more"] = True
-    return pack_reply(message, binary=binary)
+    return pack_reply(message, binary=binary, buffers=buffers)
 
 
 def _columns(reply: BatchReply) -> dict[str, Json]:
@@ -84,7 +92,7 @@ def decode_reply(frame: str | bytes, *, arrays: bool) -> tuple[int | None, int |
     read = _REPLIES.get(shown(message.get("type")))
     if read is None:
         return call_id, lane, _settled(reply_from_json(message, frame))
-    if not are_lanes(message.get("lanes")):
+    if read in _WITH_LANES and not are_lanes(message.get("lanes")):
         raise PeerError(f"the server sent a frame without its lanes: {excerpt(frame)}")
     try:
         return call_id, lane, read(message)
@@ -126,6 +134,11 @@ def _read_opened(message: Mapping[str, Json]) -> Opened:
     return Opened(lanes, _read_errors(message, lanes))
 
 
+def _read_forked(message: Mapping[str, Json]) -> Forked:
+    lanes = tuple(message["lanes"])
+    return Forked(lanes, _read_errors(message, lanes))
+
+
 def _read_batch_reply(message: Mapping[str, Json]) -> BatchReply:
     op, lanes, data = message["op"], tuple(message["lanes"]), message["data"]
     names = ("state",) if op == "state" else ("observation", "reward", "done", "truncated", "metadata")
@@ -141,4 +154,8 @@ _REPLIES: dict[Json, Callable[[Mapping[str, Json]], LinkReply]] = {
     "opened": _read_opened,
     "closed": lambda message: Closed(tuple(message["lanes"])),
     "batch": _read_batch_reply,
+    "forked": _read_forked,
+    "snapshot": lambda message: SnapshotIs(snapshot_from_text(message["data"]["snapshot"])),
+    "restored": lambda message: Restored(),
 }
+_WITH_LANES = frozenset(_REPLIES[kind] for kind in ("opened", "closed", "batch", "forked"))

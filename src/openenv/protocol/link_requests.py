@@ -8,8 +8,27 @@ from dataclasses import dataclass
 
 from openenv.protocol.dialect1 import invalid, is_duration, request_from_json, request_to_json
 from openenv.protocol.frames import is_binary, pack_request, unpack
-from openenv.protocol.link_fields import MAX_COUNT, MAX_LANE, OPS, are_lanes, is_column, is_count
-from openenv.protocol.link_messages import Acknowledge, Batch, Cancel, CloseLanes, LinkRequest, Open
+from openenv.protocol.link_fields import (
+    MAX_COUNT,
+    MAX_LANE,
+    OPS,
+    are_lanes,
+    is_column,
+    is_count,
+    snapshot_from_text,
+    snapshot_to_text,
+)
+from openenv.protocol.link_messages import (
+    Acknowledge,
+    Batch,
+    Cancel,
+    CloseLanes,
+    Fork,
+    GetSnapshot,
+    LinkRequest,
+    Open,
+    Restore,
+)
 from openenv.protocol.messages import Fault, Json
 
 __all__ = ["Arrived", "decode_request", "encode_request"]
@@ -20,7 +39,11 @@ _FIELDS: dict[str, frozenset[str]] = {
     "batch": frozenset({"type", "op", "lanes", "data", "timeout_s", "parts"}),
     "cancel": frozenset({"type", "of"}),
     "ack": frozenset({"type"}),
+    "snapshot": frozenset({"type"}),
+    "restore": frozenset({"type", "data"}),
+    "fork": frozenset({"type", "lanes"}),
 }
+_ON_A_LANE = frozenset({"snapshot", "restore", "fork"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +83,12 @@ def encode_request(request: LinkRequest, call_id: int | None, lane: int | None, 
             message.update(type="open", lanes=request.lanes)
         case CloseLanes():
             message.update(type="close", lanes=request.lanes)
+        case Fork():
+            message.update(type="fork", lanes=request.lanes)
+        case GetSnapshot():
+            message["type"] = "snapshot"
+        case Restore():
+            message.update(type="restore", data={"snapshot": snapshot_to_text(request.snapshot)})
         case Cancel():
             message.update(type="cancel", of=request.of)
         case Acknowledge():
@@ -98,12 +127,17 @@ def _read_request(message: dict[str, Json], lane: int | None) -> LinkRequest | F
             return invalid("missing", ("lane",), "Field required")
         return request
     assert isinstance(kind, str)  # it was found in the table
-    if lane is not None:
+    if lane is None and kind in _ON_A_LANE:
+        return invalid("missing", ("lane",), "Field required")
+    if lane is not None and kind not in _ON_A_LANE:
         return invalid("extra_forbidden", ("lane",), "Extra inputs are not permitted")
     for key in message:
         if key not in known:
             return invalid("extra_forbidden", (key,), "Extra inputs are not permitted")
-    return _READERS[kind](message)
+    read = _READERS[kind](message)
+    if isinstance(read, Fork) and lane in read.lanes:
+        return invalid("value_error", ("lanes",), "A lane cannot be forked into itself")
+    return read
 
 
 def _read_open(message: Mapping[str, Json]) -> Open | Fault:
@@ -114,6 +148,21 @@ def _read_open(message: Mapping[str, Json]) -> Open | Fault:
 def _read_close(message: Mapping[str, Json]) -> CloseLanes | Fault:
     lanes = message.get("lanes")
     return _refused_lanes(lanes) or CloseLanes(tuple(lanes))  # type: ignore[arg-type]  # as above
+
+
+def _read_fork(message: Mapping[str, Json]) -> Fork | Fault:
+    lanes = message.get("lanes")
+    return _refused_lanes(lanes) or Fork(tuple(lanes))  # type: ignore[arg-type]  # as above
+
+
+def _read_restore(message: Mapping[str, Json]) -> Restore | Fault:
+    data = message.get("data")
+    if not isinstance(data, dict) or data.keys() != {"snapshot"}:
+        return invalid("dict_type", ("data",), "Input should be an object with the field snapshot and no other")
+    try:
+        return Restore(snapshot_from_text(data["snapshot"]))
+    except ValueError:
+        return invalid("base64_decode", ("data", "snapshot"), "Input should be text in base64")
 
 
 def _read_cancel(message: Mapping[str, Json]) -> Cancel | Fault:
@@ -144,6 +193,9 @@ _READERS: dict[str, Callable[[Mapping[str, Json]], LinkRequest | Fault]] = {
     "batch": _read_batch,
     "cancel": _read_cancel,
     "ack": lambda message: Acknowledge(),
+    "snapshot": lambda message: GetSnapshot(),
+    "restore": _read_restore,
+    "fork": _read_fork,
 }
 
 

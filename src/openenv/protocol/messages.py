@@ -1,4 +1,7 @@
-"""What can be said on the wire: requests, replies and faults, as frozen values without any encoding."""
+"""What can be said on the wire: requests, replies and faults, as values without any encoding.
+
+Nobody changes them. Two are not frozen all the same: freezing triples the time to make one, and every step makes these.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,7 +37,7 @@ class Reset:
     timeout_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
     """Act. `options` are further keyword arguments of the environment's `step`."""
 
@@ -67,7 +70,7 @@ class JsonRpc:
     payload: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Observed:
     """Answers `Reset` and `Step`.
 

@@ -1,8 +1,9 @@
 """A request that a server's link is serving: what each of its lanes has to do, and has answered."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from openenv.protocol.link_messages import Batch, CloseLanes, Open
+from openenv.protocol.link_messages import Batch, CloseLanes, Fork, GetSnapshot, Open, Restore, Restored, SnapshotIs
 from openenv.protocol.messages import Fault, Reply, Request
 
 __all__ = ["Encoded", "Outcome", "Refused", "ServedCall", "Work"]
@@ -31,8 +32,14 @@ class Encoded(Protocol):
     def truncated(self) -> bool:
         """A plain value."""
 
+    @property
+    def arrays(self) -> Sequence[bytes]:
+        """The buffers of arrays that `observation` describes; see `placing`."""
 
-Outcome = Reply | Encoded | None
+
+Served = Request | GetSnapshot | Restore | Fork | Open | CloseLanes | Batch
+"""What a server answers."""
+Outcome = Reply | Encoded | SnapshotIs | Restored | None
 """How the work of a lane ended. None says that the lane is open, or closed, now."""
 
 
@@ -42,29 +49,31 @@ class ServedCall:
     Attributes:
         id: The client's number for it.
         lane: The lane it is for; None when it names lanes itself.
-        lanes: All the lanes it is for.
+        lanes: All the lanes it is for; of a fork, the one that is forked is the first.
         request: What is asked; `Batch.at` says what that is for one of the lanes.
         is_binary: The encoding of request and reply.
         size: Bytes of the request.
         left: How many lanes have still to answer.
         outcomes: Index and answer of those that have, and that were not sent yet.
+        snapshot: What the new lanes of a fork begin with; None until it is there.
     """
 
-    __slots__ = ("id", "is_binary", "lane", "lanes", "left", "outcomes", "request", "size")
+    __slots__ = ("id", "is_binary", "lane", "lanes", "left", "outcomes", "request", "size", "snapshot")
 
-    def __init__(
-        self, call_id: int, lane: int | None, request: Request | Open | CloseLanes | Batch, *, binary: bool, size: int
-    ) -> None:
+    def __init__(self, call_id: int, lane: int | None, request: Served, *, binary: bool, size: int) -> None:
         self.id = call_id
         self.lane = lane
         self.lanes: tuple[int, ...] = () if lane is None else (lane,)
         if isinstance(request, Open | CloseLanes | Batch):
             self.lanes = request.lanes
+        elif isinstance(request, Fork):
+            self.lanes += request.lanes
         self.request = request
         self.is_binary = binary
         self.size = size
         self.left = len(self.lanes)
         self.outcomes: list[tuple[int, Outcome]] = []
+        self.snapshot: bytes | None = None
 
 
 Work = tuple[ServedCall, int]

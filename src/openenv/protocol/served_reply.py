@@ -4,30 +4,50 @@ A lane whose answer cannot be sent has a fault in its place, and the others thei
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
+from types import NoneType
 from typing import Any
 
 import orjson
 
 from openenv.errors import LocalError
 from openenv.protocol.client import fits
-from openenv.protocol.link_messages import Batch, BatchReply, Closed, CloseLanes, LinkReply, Open, Opened
+from openenv.protocol.link_messages import (
+    Batch,
+    BatchReply,
+    Closed,
+    CloseLanes,
+    Fork,
+    Forked,
+    GetSnapshot,
+    LinkReply,
+    Open,
+    Opened,
+    Restore,
+    Restored,
+    SnapshotIs,
+)
 from openenv.protocol.link_replies import encode_reply
 from openenv.protocol.messages import Fault, Json, Observed, Reply, Reset, StateIs, Step
+from openenv.protocol.placing import place, spell_out
 from openenv.protocol.served_call import Outcome, ServedCall
 
 __all__ = ["check_kind", "make_reply"]
 
 _NOTHING = Observed(None)
 _NO_STATE = StateIs(None)
+_ANSWERS: dict[type, type] = {GetSnapshot: SnapshotIs, Restore: Restored, Open: NoneType, CloseLanes: NoneType}
 
 
-def check_kind(call: ServedCall, outcome: Outcome) -> None:
+def check_kind(call: ServedCall, index: int, outcome: Outcome) -> None:
     """Raise LocalError when `outcome` is not of a kind that the work of `call` may end with."""
     request = call.request
-    if isinstance(request, Open | CloseLanes):
-        good = outcome is None
-    elif isinstance(request, Batch):
+    if type(request) is Batch:
         good = type(outcome) is StateIs if request.op == "state" else hasattr(outcome, "observation")
+    elif isinstance(request, Fork):
+        good = outcome is None if index else type(outcome) is SnapshotIs
+    elif (expected := _ANSWERS.get(type(request))) is not None:
+        good = type(outcome) is expected
     elif isinstance(request, Step | Reset):
         good = hasattr(outcome, "observation")
     else:
@@ -51,12 +71,41 @@ def make_reply(call: ServedCall, *, max_bytes: int) -> bytes:
 
 def _attempt(call: ServedCall, outcomes: list[tuple[int, Outcome]], max_bytes: int) -> bytes | Fault:
     try:
-        frame = encode_reply(_reply(call, outcomes), call.id, call.lane, binary=call.is_binary)
+        frame = _frame(call, outcomes)
     except LocalError as error:
         return Fault("OBSERVATION_ERROR", f"The answer cannot be sent: {error}")
     if len(frame) > max_bytes:
         return Fault("TOO_LARGE", f"The reply has {len(frame)} bytes, and a frame may have {max_bytes}.")
     return frame
+
+
+def _frame(call: ServedCall, outcomes: list[tuple[int, Outcome]]) -> bytes:
+    if call.is_binary and any(getattr(outcome, "arrays", ()) for _, outcome in outcomes):
+        with suppress(LocalError):  # it holds something else that only a text frame can carry
+            placed, buffers = _place(call, outcomes)
+            return encode_reply(_reply(call, placed), call.id, call.lane, binary=True, buffers=buffers)
+        outcomes = [(index, _spelled_out(outcome)) for index, outcome in outcomes]
+    return encode_reply(_reply(call, outcomes), call.id, call.lane, binary=call.is_binary)
+
+
+def _place(call: ServedCall, outcomes: list[tuple[int, Any]]) -> tuple[list[tuple[int, Any]], list[bytes]]:
+    if not (isinstance(call.request, Batch) and call.request.parts):
+        outcomes = sorted(outcomes, key=_index)
+    observed = [(at, outcome) for at, (_, outcome) in enumerate(outcomes) if getattr(outcome, "arrays", ())]
+    texts, buffers = place([outcome.observation for _, outcome in observed], [each.arrays for _, each in observed])
+    placed: list[tuple[int, Any]] = list(outcomes)
+    for (at, outcome), text in zip(observed, texts, strict=True):
+        placed[at] = (placed[at][0], _with_text(outcome, text))
+    return placed, buffers
+
+
+def _spelled_out(outcome: Any) -> Any:
+    arrays = getattr(outcome, "arrays", ())
+    return _with_text(outcome, spell_out(outcome.observation, arrays)) if arrays else outcome
+
+
+def _with_text(outcome: Any, text: bytes) -> Observed:
+    return Observed(text, outcome.reward, outcome.done, outcome.metadata, outcome.truncated)
 
 
 def _reply(call: ServedCall, outcomes: list[tuple[int, Outcome]]) -> LinkReply:
@@ -67,7 +116,17 @@ def _reply(call: ServedCall, outcomes: list[tuple[int, Outcome]]) -> LinkReply:
         return Opened(call.lanes, {call.lanes[index]: fault for index, fault in outcomes if type(fault) is Fault})
     if isinstance(request, CloseLanes):
         return Closed(call.lanes)
+    if isinstance(request, Fork):
+        return _forked(request, outcomes)
     return _plain(outcomes[0][1])
+
+
+def _forked(request: Fork, outcomes: list[tuple[int, Outcome]]) -> LinkReply:
+    """Answer for the new lanes; if there is no snapshot for them, with the fault of the lane that was to give it."""
+    faults = {index: fault for index, fault in outcomes if type(fault) is Fault}
+    if 0 in faults:
+        return faults[0]
+    return Forked(request.lanes, {request.lanes[index - 1]: fault for index, fault in faults.items()})
 
 
 def _plain(outcome: Any) -> Reply:

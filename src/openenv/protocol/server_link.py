@@ -15,7 +15,7 @@ import enum
 from openenv.errors import LocalError, PeerError
 from openenv.protocol.dialect1 import invalid
 from openenv.protocol.lane_order import LaneOrder
-from openenv.protocol.link_messages import Acknowledge, Batch, Cancel, LinkLimits, Welcome
+from openenv.protocol.link_messages import Acknowledge, Batch, Cancel, LinkLimits, SnapshotIs, Welcome
 from openenv.protocol.link_replies import encode_reply
 from openenv.protocol.link_requests import decode_request
 from openenv.protocol.messages import Fault
@@ -172,7 +172,9 @@ class ServerLink:
             return
         call, index = work
         if type(outcome) is not Fault:
-            check_kind(call, outcome)
+            check_kind(call, index, outcome)
+            if type(outcome) is SnapshotIs:
+                call.snapshot = outcome.snapshot
         refused = self._order.finish(work, failed=type(outcome) is Fault)
         self._record(call, index, outcome)
         if refused:

@@ -19,6 +19,7 @@ from openenv.errors import ScaffoldError
 __all__ = ["DISTRIBUTION", "Dependency", "Wheel", "build_wheel", "installed_dependency", "is_released", "package_files"]
 
 DISTRIBUTION = "openenv-runtime"
+_EXTRA = "fast"  # environments are there to be served; who only drives them needs no more than the base
 _PACKAGE = Path(__file__).parents[1]
 _FIRST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -47,7 +48,7 @@ class Dependency:
     def requirement(self) -> str:
         """The line under `dependencies`."""
         # PEP 440 has no order among local versions, so `>=` cannot be followed by one.
-        return f"{DISTRIBUTION}>={self.version.partition('+')[0]}"
+        return f"{DISTRIBUTION}[{_EXTRA}]>={self.version.partition('+')[0]}"
 
     @property
     def pip_install(self) -> tuple[str, ...]:

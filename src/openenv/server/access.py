@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from openenv.errors import BadRequest, Refused, RemoteFault
-from openenv.protocol import rule_of
+from openenv.protocol import SUBPROTOCOL, rule_of
 from openenv.server.config import ServerConfig
 
 __all__ = [
@@ -47,7 +47,7 @@ GRADIO_PATH = "/web/gradio"
 _SCOPE_KEY = "openenv.scope"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _LINGER_S = 1.0
-_SUBPROTOCOLS = ("openenv.v1",)
+_SUBPROTOCOLS = (SUBPROTOCOL, "openenv.v1")
 _BEARER_SUBPROTOCOL = "openenv.bearer."
 _COOKIE = "openenv_gradio"
 _OPEN = frozenset({"/", "/web", "/web/", "/web/frame"})

@@ -17,6 +17,7 @@ from openenv.server.access import AccessControl, scope_of
 from openenv.server.config import ServerConfig
 from openenv.server.gradio import GradioBuilder, mount_gradio
 from openenv.server.http import routes
+from openenv.server.links import Links
 from openenv.server.page import page_routes
 from openenv.server.schema import Schemas, document
 from openenv.server.sessions import SessionTable
@@ -63,14 +64,16 @@ def create_app(
         config = dataclasses.replace(config, max_sessions=max_concurrent_envs)
     source = EnvironmentSource(env)
     table = SessionTable(source, action_cls, config)
+    links = Links(table)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        links.close()
         await table.close()
 
     async def ws(websocket: WebSocket) -> None:
-        await serve_socket(websocket, table, scope_of(websocket.scope))
+        await serve_socket(websocket, table, links, scope_of(websocket.scope))
 
     app = FastAPI(
         title="OpenEnv Environment HTTP API",

@@ -9,13 +9,14 @@ import logging
 import multiprocessing
 import multiprocessing.connection
 import os
+import secrets
 import shutil
 import signal
 import socket
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ class _Worker:
     index: int
     workers: int
     folder: Path
+    snapshot_key: str = field(repr=False)
     settings: dict[str, Any]
 
     @property
@@ -88,7 +90,9 @@ class Cluster:
         previous = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             SharedSlots.create(folder / "slots", self._count)
-            self._supervise([_Worker(self._app, i, self._count, folder, self._settings) for i in range(self._count)])
+            key = secrets.token_hex(32)  # one for all: a client may come to another worker with its snapshot
+            count, settings = self._count, self._settings
+            self._supervise([_Worker(self._app, i, count, folder, key, settings) for i in range(count)])
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
@@ -166,7 +170,7 @@ def _work(worker: _Worker, listener: socket.socket, own: socket.socket) -> None:
     if table is None:
         raise ConfigurationError(f"{worker.app} was not made by create_app; serve it with one worker")
     slots = SharedSlots(worker.folder / "slots", worker.index)
-    table.share(slots, session_prefix(worker.index))
+    table.share(slots, session_prefix(worker.index), worker.snapshot_key)
     max_body_bytes = table.config.max_body_bytes
     app = Forwarder(app, index=worker.index, peers=worker.peers, max_body_bytes=max_body_bytes)
     server = _WorkerServer(uvicorn.Config(app, **worker.settings), worker.up)

@@ -18,6 +18,7 @@ __all__ = ["DEFAULT_MAX_SESSIONS", "ISOLATIONS", "VARIABLES", "Promises", "Serve
 DEFAULT_MAX_SESSIONS = 64
 """Sessions at once, for a class that supports concurrent sessions."""
 
+_MIN_KEY = 16
 _SOURCE = re.compile(r"\*|https?://(\*\.)?[\w.-]+(:(\d+|\*))?|https?://\[[\da-fA-F:]+\](:(\d+|\*))?", re.ASCII)
 
 
@@ -37,10 +38,13 @@ class ServerConfig:
         step_timeout_s: Upper limit in seconds of every reset and step; None for none but the caller's own.
         max_body_bytes: Largest HTTP body taken.
         drain_s: Seconds that calls under way get to finish when the server stops.
+        grace_s: Seconds that the sessions of a lost connection wait for its client to come back, in dialect 2.
         allowed_hosts: Host names besides the loopback ones by which a loopback address may be called.
         allowed_origins: Origins besides the server's own from which pages may call.
         token: Bearer token that allows everything; None when none is asked for.
         agent_token: Bearer token that allows stepping only.
+        snapshot_key: Signs the snapshots that clients keep, so that servers with the same take each other's; None makes
+            one up.
         web: Whether there is a page at `/web`.
         isolation: `thread` for environments in the server's process, `process` for worker processes.
         env_workers: Worker processes that sessions share. None for one a session where calls may block, else one a
@@ -57,10 +61,12 @@ class ServerConfig:
     step_timeout_s: float | None = None
     max_body_bytes: int = 16 * 1024 * 1024
     drain_s: float = 10.0
+    grace_s: float = 60.0
     allowed_hosts: frozenset[str] = frozenset()
     allowed_origins: frozenset[str] = frozenset()
     token: str | None = field(default=None, repr=False)
     agent_token: str | None = field(default=None, repr=False)
+    snapshot_key: str | None = field(default=None, repr=False)
     web: bool = False
     isolation: str = "thread"
     env_workers: int | None = None
@@ -145,6 +151,12 @@ def _switch(text: str) -> bool:
     return text.lower() in ("true", "1", "yes")
 
 
+def _key(text: str) -> str:
+    if len(text) < _MIN_KEY:
+        raise ValueError(f"must be {_MIN_KEY} characters or more, such as `openssl rand -hex 32` gives")
+    return text
+
+
 def _isolation(text: str) -> str:
     if text.lower() not in ISOLATIONS:
         raise ValueError("must be thread or process")
@@ -172,10 +184,12 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "step_timeout_s": ("OPENENV_STEP_TIMEOUT_S", _limit),
     "max_body_bytes": ("OPENENV_MAX_BODY_BYTES", _count),
     "drain_s": ("OPENENV_DRAIN_S", _seconds),
+    "grace_s": ("OPENENV_GRACE_S", _seconds),
     "allowed_hosts": ("OPENENV_ALLOWED_HOSTS", _names),
     "allowed_origins": ("OPENENV_ALLOWED_ORIGINS", _names),
     "token": ("OPENENV_TOKEN", str),
     "agent_token": ("OPENENV_AGENT_TOKEN", str),
+    "snapshot_key": ("OPENENV_SNAPSHOT_KEY", _key),
     "isolation": ("OPENENV_ISOLATION", _isolation),
     "env_workers": ("OPENENV_ENV_WORKERS", _count),
     "web": ("ENABLE_WEB_INTERFACE", _switch),

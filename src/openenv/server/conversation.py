@@ -21,6 +21,7 @@ from openenv.protocol import (
     Reset,
     ServerCall,
     ServerSession,
+    Step,
     rule_of,
 )
 from openenv.server.access import Scope
@@ -30,6 +31,7 @@ from openenv.server.sessions import SessionTable
 __all__ = [
     "CLOSE_S",
     "CONVERSATIONS",
+    "FORBIDDEN",
     "MAX_UNSENT_BYTES",
     "NOT_READING",
     "POLICY_VIOLATION",
@@ -47,7 +49,7 @@ MAX_UNSENT_BYTES = 64 * 1024 * 1024
 NOT_READING = f"more than {MAX_UNSENT_BYTES} bytes of replies wait, and you do not read"
 POLICY_VIOLATION = 1008
 
-_FORBIDDEN = Fault("FORBIDDEN", "This token may step only; reset, state and close are the orchestrator's.")
+FORBIDDEN = Fault("FORBIDDEN", "This token may step only; reset, state and close are the orchestrator's.")
 _INTERNAL_ERROR = 1011
 
 
@@ -59,7 +61,7 @@ class Peer(Protocol):
         """Whether what is sent leaves at once; `resumed` is called when it does so again."""
 
     def send(self, frame: bytes) -> None:
-        """Send a text frame. Too much of it that nobody reads closes the socket."""
+        """Send a frame, as a binary one if `is_binary` says so. Too much that nobody reads closes the socket."""
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the socket once what was sent has left; does nothing the second time."""
@@ -77,8 +79,8 @@ class Conversation(Protocol):
     def resumed(self) -> None:
         """The peer reads again."""
 
-    def lost(self) -> None:
-        """The socket is gone, or going."""
+    def lost(self, code: int | None = None) -> None:
+        """The socket is gone, or going; `code` is what its client closed it with, if it did."""
 
 
 Opening = Callable[[Peer], Conversation]
@@ -104,33 +106,43 @@ class _Dialect1:
         if self._is_over:
             return
         try:
-            self._wire.receive(frame)
+            if not self._is_free:
+                self._wire.receive(frame)
+                return
+            call = self._wire.take(frame)
         except PeerError as error:
             self._end(str(error), POLICY_VIOLATION, str(error))
             return
-        self._serve()
+        if call is not None:
+            self._handle(call)  # and nothing waits behind it: what makes us free has served all that did
 
     def resumed(self) -> None:
         self._serve()
 
-    def lost(self) -> None:
+    def lost(self, code: int | None = None) -> None:
         self._end("its client disconnected")
+
+    @property
+    def _is_free(self) -> bool:
+        return self._work is None and self._peer.is_reading and not self._is_over
 
     def _serve(self) -> None:
         """Answer what has come, in order, until a call has to be waited for or nobody reads the replies."""
-        while self._work is None and not self._is_over and self._peer.is_reading:
-            call = self._wire.next_call()
-            if call is None:
-                return
-            request = call.request
-            if isinstance(request, Fault):
-                self._answer(call, request)
-            elif self._scope is not Scope.ORCHESTRATOR and isinstance(request, Reset | GetState | GetView | Close):
-                self._answer(call, _FORBIDDEN)
-            elif isinstance(request, Close):
-                self._end("its client closed it", 1000)
-            else:
-                self._carry_out(call, request)
+        while self._is_free and (call := self._wire.next_call()) is not None:
+            self._handle(call)
+
+    def _handle(self, call: ServerCall) -> None:
+        request = call.request
+        if isinstance(request, Step):
+            self._carry_out(call, request)
+        elif isinstance(request, Fault):
+            self._answer(call, request)
+        elif self._scope is not Scope.ORCHESTRATOR and isinstance(request, Reset | GetState | GetView | Close):
+            self._answer(call, FORBIDDEN)
+        elif isinstance(request, Close):
+            self._end("its client closed it", 1000)
+        else:
+            self._carry_out(call, request)
 
     def _carry_out(self, call: ServerCall, request: Served) -> None:
         assert self._session is not None  # nothing is served before it stands

@@ -1,7 +1,8 @@
 """Sessions of HTTP callers stay with one worker: requests that reach another are handed over to it.
 
-Each worker also listens on a socket file of its own. A session id starts with its worker's number, and an anonymous
-session belongs to the worker that its client address hashes to, so any worker can tell whose request it has got.
+Each worker also listens on a socket file of its own. A session id, or the name of a link, starts with its worker's
+number, and an anonymous session belongs to the worker that its client address hashes to, so any worker can tell whose
+request it has got.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from openenv.server.relay import relay, resumed_link
 
 __all__ = ["Forwarder", "owner_of", "session_prefix"]
 
@@ -57,6 +60,9 @@ class Forwarder:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request here, or hand it to its owner."""
+        if scope["type"] == "websocket":
+            await self._serve_socket(scope, receive, send)
+            return
         if scope["type"] != "http" or (scope["method"], scope["path"]) not in _BOUND:
             await self.app(scope, receive, send)
             return
@@ -69,6 +75,18 @@ class Forwarder:
             await self.app(scope, receive, send)
         else:
             await self._hand_over(owner, scope, receive, send)
+
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["server"][0] == str(self._peers[self._index]):
+            await self.app(_restored(scope), receive, send)
+            return
+        link = resumed_link(scope)
+        owner = None if link is None else owner_of(link, "", len(self._peers))
+        if owner is not None and owner != self._index:
+            told = {_CLIENT: scope["client"][0] if scope["client"] else "", _SERVER: scope["server"][0]}
+            if await relay(self._peers[owner], scope, receive, send, told=told):
+                return
+        await self.app(scope, receive, send)  # which does not know the link, if it was another's
 
     async def _hand_over(self, owner: int, scope: Scope, receive: Receive, send: Send) -> None:
         # One byte past the limit tells the owner enough, and leaves none unread on its socket when it refuses.

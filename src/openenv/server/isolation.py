@@ -115,7 +115,7 @@ class IsolatedSession(Session):
             finally:
                 self._home.leave(self._number)
 
-    async def _perform(self, request: Served) -> Reply:
+    async def _perform(self, request: Served, raw: bool) -> Reply:
         timed = request.timeout_s if isinstance(request, Step | Reset) else None
         limit = min((s for s in (timed, self._step_timeout_s) if s is not None), default=None)
         asked = self._home.ask(self._number, request)

@@ -22,6 +22,7 @@ from picows import (
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # the stubs leave it out
 from uvicorn.config import Config
 
+from openenv.protocol import is_binary
 from openenv.server.conversation import CLOSE_S, MAX_UNSENT_BYTES, NOT_READING, POLICY_VIOLATION, Opening
 
 __all__ = ["PicowsPeer"]
@@ -74,13 +75,14 @@ class PicowsPeer(WSListener):
     # ---- what a conversation sees
 
     def send(self, frame: bytes) -> None:
-        """Send a text frame."""
+        """Send a frame."""
+        kind = _BINARY if is_binary(frame) else _TEXT
         if not self.is_reading and self._unsent() and self._unsent() + len(frame) > MAX_UNSENT_BYTES:
             self.close(POLICY_VIOLATION, NOT_READING)
         if len(frame) <= _COPIED_BYTES:
-            self._transport.send(_TEXT, frame)  # which does nothing after a close
+            self._transport.send(kind, frame)  # which does nothing after a close
         else:
-            self._transport.send_reuse_external_bytearray(_TEXT, _HEAD + frame, len(_HEAD))
+            self._transport.send_reuse_external_bytearray(kind, _HEAD + frame, len(_HEAD))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the socket once what was sent has left; who does not read it within `CLOSE_S` is cut off."""
@@ -132,6 +134,8 @@ class PicowsPeer(WSListener):
         """Begin."""
         self._transport = transport
         self._connections.add(self)
+        for handshake in (transport.request, transport.response):  # which picows keeps, at 3 KB a connection
+            handshake.headers.clear()
         self._await_ping()
         self._conversation.begin()
 
@@ -210,7 +214,7 @@ class PicowsPeer(WSListener):
     def _answer_close(self, payload: bytes) -> None:
         if not self._is_closing:
             self._is_closing = True
-            self._conversation.lost()
+            self._conversation.lost(int.from_bytes(payload[:2], "big") if payload else None)
             self._transport.send(_CLOSE, payload)
             self._set_timer(CLOSE_S, self._cut_off)
         self._transport.disconnect()

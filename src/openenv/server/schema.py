@@ -1,7 +1,8 @@
 """What the server says about itself in JSON schema: `/schema`, and the request bodies in `/openapi.json`."""
 
+import dataclasses
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from openenv.env import EnvironmentSpec
 from openenv.env.signature import ANY_RESET, LenientJsonSchema, reset_schema
+from openenv.server.client_names import client_names
 from openenv.types import State
 
 __all__ = ["ResetRequest", "Schemas", "StepRequest", "document"]
@@ -96,10 +98,17 @@ class Schemas:
         spec = self._spec()
         return [*(spec.capabilities if spec else ()), *self.server_capabilities]
 
+    @property
+    def client(self) -> dict[str, str] | None:
+        """What the environment's own client is called; None for one that cannot be named, and while that is unknown."""
+        spec = self._spec()
+        return None if spec is None else _client(spec.environment_class, self._action_class)
+
     def described(self) -> dict[str, Any]:
         """Say all of it, as `/schema` does."""
         names = ("action", "observation", "state", "reset", "capabilities")
-        return {name: getattr(self, name) for name in names}
+        described = {name: getattr(self, name) for name in names}
+        return {**described, **({"client": client} if (client := self.client) else {})}
 
     def bodies(self) -> dict[str, Any]:
         """Schemas of the request bodies, the action's own fields included, by name."""
@@ -111,6 +120,12 @@ class Schemas:
         )
         definitions: dict[str, Any] = found["$defs"]
         return definitions
+
+
+@cache  # files are read
+def _client(environment_class: type, action_class: type) -> dict[str, str] | None:
+    names = client_names(environment_class, action_class)
+    return None if names is None else dataclasses.asdict(names)
 
 
 def document(app: FastAPI, schemas: Schemas) -> None:

@@ -20,13 +20,18 @@ from openenv.env import EncodedObservation, EnvironmentAdapter, EnvironmentMetad
 from openenv.errors import EnvironmentFailed, RemoteFault, StepTimedOut
 from openenv.protocol import (
     Fault,
+    GetSnapshot,
     GetState,
     GetView,
+    Json,
     JsonRpc,
     JsonRpcReply,
     Observed,
     Reply,
     Reset,
+    Restore,
+    Restored,
+    SnapshotIs,
     StateIs,
     Step,
     ViewIs,
@@ -34,15 +39,18 @@ from openenv.protocol import (
 from openenv.server.config import Promises
 from openenv.server.workers import WorkerThread
 
-__all__ = ["Runner", "Served", "Session", "SessionState"]
+__all__ = ["Answer", "Runner", "Served", "Session", "SessionState"]
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Served = Reset | Step | GetState | GetView | JsonRpc
+Served = Reset | Step | GetState | GetView | JsonRpc | GetSnapshot | Restore
 """The requests that a session carries out."""
+Answer = EncodedObservation | Reply | SnapshotIs | Restored
+"""What comes of them."""
 
+_NONE: Mapping[str, Any] = {}
 _INTERNAL_ERROR = -32603  # of JSON-RPC
 
 
@@ -140,20 +148,50 @@ class Session:
 
         Requests that come while another is under way wait their turn, first come first served.
         """
+        return _reply(await self.serve(request))
+
+    async def serve(self, request: Served, *, raw: bool = False) -> Answer:
+        """Carry out one request as `perform` does, and leave an observation as it was encoded.
+
+        Args:
+            request: What to do.
+            raw: Whether arrays of the observation travel beside its JSON; where they cannot, they are lists in it.
+        """
         async with self._turn:
-            return await self._attempt(request)
+            return await self._attempt(request, raw)
 
     def perform_at_once(self, request: Served) -> Reply | None:
         """Carry out a step without waiting for anything; None where that cannot be, and for the rarer requests.
 
         Those are for `perform`.
         """
-        if type(request) is not Step or not self.is_inline or self._state is not SessionState.OPEN or self.is_busy:
+        if type(request) is not Step:
+            return None
+        answer = self.step_at_once(request.action, request.timeout_s, request.options)
+        return None if answer is None else _reply(answer)
+
+    def step_at_once(
+        self, action: Json, timeout_s: float | None = None, options: Mapping[str, Any] = _NONE, *, raw: bool = False
+    ) -> EncodedObservation | Fault | None:
+        """Step without waiting for anything; None where that cannot be, and `serve` is due."""
+        if not self.is_inline or self._state is not SessionState.OPEN or self._turn.locked():
             return None
         try:
-            return _observed(self._adapter.step(*self._parsed(request)))  # type: ignore[arg-type]  # it is not async
-        except Exception as error:  # noqa: BLE001  # as in `perform`
-            return _fault(error, request)
+            given = options if timeout_s is None else {**options, "timeout_s": timeout_s}
+            return self._adapter.step(parse_action(self._action_class, action), given, raw=raw)  # type: ignore[return-value]  # it is not async
+        except Exception as error:  # noqa: BLE001  # as in `serve`
+            return _fault(error, Step)
+
+    def serve_at_once(self, request: Served, *, raw: bool = False) -> Answer | None:
+        """Carry out any request of one who waits for nothing; None where that cannot be, and `serve` is due."""
+        if not self.is_inline or self._state is not SessionState.OPEN or self._turn.locked():
+            return None
+        try:
+            self._attempt(request, raw).send(None)
+        except StopIteration as ended:
+            answer: Answer = ended.value
+            return answer
+        raise RuntimeError(f"a {type(request).__name__} of a session that never waits has waited")
 
     @property
     def promises(self) -> Promises:
@@ -193,28 +231,32 @@ class Session:
                     await closing
             self._runner.stop()
 
-    async def _attempt(self, request: Served) -> Reply:
+    async def _attempt(self, request: Served, raw: bool) -> Answer:
         if self._state is not SessionState.OPEN:
             return Fault("SESSION_ENDED", f"Session {self.id} has ended: {self._ended_because}")
         try:
-            return await self._perform(request)
+            return await self._perform(request, raw)
         except Exception as error:  # noqa: BLE001  # the session pump: nothing stops it
-            return _fault(error, request)
+            return _fault(error, type(request))
         finally:
             if not self.is_attached:  # an attached one does not expire, and a clock costs a tenth of a step
                 self.last_used = asyncio.get_running_loop().time()
 
-    async def _perform(self, request: Served) -> Reply:
+    async def _perform(self, request: Served, raw: bool) -> Answer:
         adapter = self._adapter
         match request:
             case Step():
                 action, options = self._parsed(request)
                 step = adapter.spec.step
-                return _observed(await self._run(lambda: adapter.step(action, options), step, request.timeout_s))
+                stepped: Answer = await self._run(
+                    lambda: adapter.step(action, options, raw=raw), step, request.timeout_s
+                )
+                return stepped
             case Reset():
                 options = _with_limit(parse_reset(request.options), request.timeout_s)
                 reset = adapter.spec.reset
-                return _observed(await self._run(lambda: adapter.reset(options), reset, request.timeout_s))
+                begun: Answer = await self._run(lambda: adapter.reset(options, raw=raw), reset, request.timeout_s)
+                return begun
             case GetState():
                 if self._runner.is_inline:
                     return StateIs(orjson.Fragment(adapter.state()))
@@ -227,6 +269,22 @@ class Session:
                 return ViewIs({"html": html, "actions": orjson.Fragment(actions)})
             case JsonRpc():
                 return await self._json_rpc(request)
+            case GetSnapshot():
+                saved = adapter.spec.snapshots
+                return SnapshotIs(await self._run(adapter.snapshot, saved.snapshot if saved else None, None))
+            case Restore():
+                return await self._restore(request)
+
+    async def _restore(self, request: Restore) -> Restored:
+        """Restore, or lose the session: one that is restored by half must not go on."""
+        adapter, saved = self._adapter, self._adapter.spec.snapshots
+        try:
+            await self._run(lambda: adapter.restore(request.snapshot), saved.restore if saved else None, None)
+        except EnvironmentFailed as error:
+            self.lose("it could not be restored")
+            sentence = f"{error.message} (while it was restored, so the session is lost)"
+            raise EnvironmentFailed("RESTORE_FAILED", sentence, error.details) from error
+        return Restored()
 
     def _parsed(self, request: Step) -> tuple[BaseModel, Mapping[str, Any]]:
         return parse_action(self._action_class, request.action), _with_limit(request.options, request.timeout_s)
@@ -282,11 +340,11 @@ class Session:
         running.cancel()
 
 
-def _fault(error: Exception, request: Served) -> Fault:
+def _fault(error: Exception, asked: type[Served]) -> Fault:
     if isinstance(error, RemoteFault):
         return Fault.of(error)
     # A bug of ours: a fixed sentence crosses, the traceback stays here.
-    logger.error("internal error while serving %s", type(request).__name__, exc_info=error)
+    logger.error("internal error while serving %s", asked.__name__, exc_info=error)
     return Fault("INTERNAL_ERROR", "The server failed while serving this request; its log says why.")
 
 
@@ -301,9 +359,11 @@ def _with_limit(options: Any, timeout_s: float | None) -> Any:
     return options if timeout_s is None else {**options, "timeout_s": timeout_s}
 
 
-def _observed(encoded: EncodedObservation) -> Observed:
-    metadata = None if encoded.metadata is None else orjson.Fragment(encoded.metadata)
-    return Observed(orjson.Fragment(encoded.observation), encoded.reward, encoded.done, metadata, encoded.truncated)
+def _reply(answer: Answer) -> Reply:
+    if type(answer) is not EncodedObservation:
+        return answer  # type: ignore[return-value]  # one of the two
+    metadata = None if answer.metadata is None else orjson.Fragment(answer.metadata)
+    return Observed(orjson.Fragment(answer.observation), answer.reward, answer.done, metadata, answer.truncated)
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel
 
-from openenv.env import EnvironmentMetadata, EnvironmentSource
+from openenv.env import EnvironmentMetadata, EnvironmentSource, array_fields
 from openenv.env.interface import describe
 from openenv.errors import ConfigurationError, FactoryFailed, UnknownSession
 from openenv.server.admission import Admission
@@ -70,8 +70,19 @@ class SessionTable:
         """Newcomers that wait for a place."""
         return self._admission.waiting
 
-    def share(self, slots: Slots, id_prefix: str) -> None:
-        """Be one worker of several: count sessions together, and mark the ids of this one's."""
+    @property
+    def id_prefix(self) -> str:
+        """How the ids of this server's sessions begin: with the worker's number, if it is one of several."""
+        return self._id_prefix
+
+    @property
+    def takes_arrays(self) -> bool:
+        """Whether some field of an action holds an array."""
+        return bool(array_fields(self._action_class))
+
+    def share(self, slots: Slots, id_prefix: str, snapshot_key: str | None = None) -> None:
+        """Be one worker of several: count sessions together, mark the ids of this one's, and take others' snapshots."""
+        self.config = dataclasses.replace(self.config, snapshot_key=self.config.snapshot_key or snapshot_key)
         self._admission.share(slots)
         self._id_prefix = id_prefix
 

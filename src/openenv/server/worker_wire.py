@@ -16,7 +16,7 @@ from typing import Any, cast
 import orjson
 
 from openenv.env import EnvironmentMetadata
-from openenv.protocol import Fault, JsonRpcReply, Observed, Reply, StateIs, ViewIs
+from openenv.protocol import Fault, JsonRpcReply, Observed, Reply, Restored, SnapshotIs, StateIs, ViewIs
 from openenv.server.session import Served
 
 __all__ = [
@@ -99,16 +99,28 @@ class Logged:
 
 
 Errand = Served | Build | Describe | Settle | End | Ping
-Answer = Reply | Built | Described | Done | Logged
+Answer = Reply | SnapshotIs | Restored | Built | Described | Done | Logged
 
 _LENGTH = struct.Struct("!I")
 _ANSWERS: dict[str, type[Any]] = {
     answer.__name__: answer
-    for answer in (Observed, StateIs, ViewIs, JsonRpcReply, Fault, Built, Described, Done, Logged)
+    for answer in (
+        Observed,
+        StateIs,
+        ViewIs,
+        JsonRpcReply,
+        SnapshotIs,
+        Restored,
+        Fault,
+        Built,
+        Described,
+        Done,
+        Logged,
+    )
 }
 _FIELDS = {name: tuple(field.name for field in fields(answer)) for name, answer in _ANSWERS.items()}
-_AS_TEXT = {Observed: ("observation", "metadata"), StateIs: ("state",), ViewIs: ("view",)}
-"""Fields that go on as the JSON text that they are, without being read."""
+_AS_TEXT = {Observed: ("observation", "metadata"), StateIs: ("state",), ViewIs: ("view",), SnapshotIs: ("snapshot",)}
+"""Fields that go on as the JSON text, or the bytes, that they are, without being read."""
 
 
 def encode_frame(body: bytes, *more: bytes) -> bytes:
@@ -129,7 +141,7 @@ def encode_reply(call_id: int, answer: Answer) -> bytes:
     for field in _AS_TEXT.get(type(answer), ()):
         at = _FIELDS[name].index(field)
         if values[at] is not None:
-            texts.append(orjson.dumps(values[at]))
+            texts.append(values[at] if type(values[at]) is bytes else orjson.dumps(values[at]))
             values[at] = len(texts[-1])
     head = _dumps([call_id, name, values])
     return encode_frame(_LENGTH.pack(len(head)), head, *texts)
@@ -145,7 +157,8 @@ def decode_reply(body: memoryview) -> tuple[int, Answer]:
         index = _FIELDS[name].index(field)
         if values[index] is not None:
             at, start = at + values[index], at
-            values[index] = orjson.Fragment(bytes(body[start:at]))
+            text = bytes(body[start:at])
+            values[index] = text if answer is SnapshotIs else orjson.Fragment(text)
     if answer is Described:
         values = [EnvironmentMetadata(**values[0])]
     return call_id, answer(*values)

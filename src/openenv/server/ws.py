@@ -8,10 +8,11 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from openenv.protocol import EXTENSIONS, EXTENSIONS_HEADER
+from openenv.protocol import EXTENSIONS, EXTENSIONS_HEADER, RESUME_HEADER, SUBPROTOCOL, is_binary
 from openenv.server.access import Scope, handshake_subprotocol
 from openenv.server.conversation import (
     CLOSE_S,
@@ -23,6 +24,7 @@ from openenv.server.conversation import (
     Opening,
     Peer,
 )
+from openenv.server.links import Links
 from openenv.server.sessions import SessionTable
 
 __all__ = ["HAND_OVER", "HEADERS", "HandOver", "serve_socket"]
@@ -36,11 +38,13 @@ HandOver = Callable[[WebSocket, Opening, str | None], None]
 """Accepts the handshake, with this subprotocol, and carries the conversation from there on."""
 
 
-async def serve_socket(websocket: WebSocket, table: SessionTable, scope: Scope) -> None:
+async def serve_socket(websocket: WebSocket, table: SessionTable, links: Links, scope: Scope) -> None:
     """Serve one connection. One that is handed over goes on when this has returned."""
     subprotocol = handshake_subprotocol(websocket.scope.get("subprotocols", ()))
 
     def opening(peer: Peer) -> Conversation:
+        if subprotocol == SUBPROTOCOL:
+            return links.conversation(peer, scope, websocket.headers.get(RESUME_HEADER))
         return CONVERSATIONS[subprotocol](peer, table, scope)
 
     hand_over: HandOver | None = websocket.scope.get("state", {}).get(HAND_OVER)
@@ -64,6 +68,7 @@ class AsgiPeer:
         self._turn = asyncio.Lock()
         self._sender: asyncio.Task[None] | None = None
         self._sends_soon = False
+        self._code: int | None = None
 
     @property
     def is_reading(self) -> bool:
@@ -71,7 +76,7 @@ class AsgiPeer:
         return not self._unsent
 
     def send(self, frame: bytes) -> None:
-        """Send a text frame."""
+        """Send a frame."""
         if self._farewell is not None:
             return
         if self._unsent and self._unsent_bytes + len(frame) > MAX_UNSENT_BYTES:
@@ -97,18 +102,19 @@ class AsgiPeer:
                     conversation.begin()
                     await self._receive(conversation)
         finally:
-            conversation.lost()
+            conversation.lost(self._code)
             if self._sender is not None:
                 self._sender.cancel()
 
     async def _receive(self, conversation: Conversation) -> None:
-        while (message := await self._websocket.receive())["type"] == "websocket.receive":
+        while (message := await self._websocket.receive())["type"] != "websocket.disconnect":
             text = message.get("text")
             self._sends_soon = True
             conversation.received(message["bytes"] if text is None else text)
             self._sends_soon = False
             if self._unsent or self._farewell is not None:
                 await self._send()  # who does not read is not read
+        self._code = message.get("code")
 
     def _wake_sender(self) -> None:
         if not self._sends_soon and not self._turn.locked():
@@ -122,7 +128,7 @@ class AsgiPeer:
         """Send what waits, and what is added meanwhile."""
         async with self._turn:
             while self._unsent:
-                await self._websocket.send({"type": "websocket.send", "text": self._unsent[0].decode()})
+                await self._websocket.send(_message(self._unsent[0]))
                 self._unsent_bytes -= len(self._unsent.popleft())
                 if not self._unsent:
                     self._conversation.resumed()
@@ -132,3 +138,9 @@ class AsgiPeer:
     async def _close(self, code: int, reason: str) -> None:
         if self._websocket.application_state is not WebSocketState.DISCONNECTED:
             await self._websocket.close(code, reason)
+
+
+def _message(frame: bytes) -> dict[str, Any]:
+    if is_binary(frame):
+        return {"type": "websocket.send", "bytes": frame}
+    return {"type": "websocket.send", "text": frame.decode()}

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from openenv.client.conversation import CONNECT_ERRORS, closed_error, connect_error
+from openenv.client.failures import CONNECT_ERRORS, closed_error, connect_error
 from openenv.client.endpoint import Endpoint, socket_url
 from openenv.errors import ConnectFailed, Refused, ReplyTimeout
 from openenv.protocol import Dialect1, GetState, Reset, Step

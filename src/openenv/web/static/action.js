@@ -1,12 +1,13 @@
-// The left column: what is sent. The action's form, Reset with its options, quick actions, and what the server said no to.
+// The left column: what is sent. The action's form, Reset with its options, quick actions, and what the server said no
+// to.
 
 import { button, byId, element } from "./dom.js";
 import { Cancelled, ConnectionLost } from "./connection.js";
 import { createForm } from "./form.js";
 import { signed } from "./format.js";
+import { formatJson } from "./json.js";
 import { announce } from "./notice.js";
 import { isChat } from "./schema.js";
-import { encode } from "./wire.js";
 
 const PATIENCE_MS = 400; // before "Stepping" is shown
 
@@ -15,9 +16,9 @@ const PATIENCE_MS = 400; // before "Stepping" is shown
  */
 export function createActionPanel({ player, schemas, onFault }) {
   const chats = isChat(schemas.action);
-  const form = createForm(schemas.action, { idPrefix: "action", onSubmit: () => step(), onChange: () => {} });
+  const form = createForm(schemas.action, { idPrefix: "action", onSubmit: () => step() });
   const resetForm = hasFields(schemas.reset)
-    ? createForm(schemas.reset, { idPrefix: "reset", onSubmit: () => reset(), onChange: () => {} })
+    ? createForm(schemas.reset, { idPrefix: "reset", onSubmit: () => reset() })
     : null;
   let timer = 0;
 
@@ -34,10 +35,9 @@ export function createActionPanel({ player, schemas, onFault }) {
 
   /** Read a form; null if it shows an error now. */
   function read(which) {
-    which.clearErrors();
     const { value, errors } = which.value();
+    which.showErrors(errors);
     if (!errors.length) return value ?? {};
-    which.showErrors(errors.map(({ path, message }) => ({ loc: path, msg: message })));
     say(errors.length === 1 ? errors[0].message : `${errors.length} fields need another look.`);
     return null;
   }
@@ -69,8 +69,8 @@ export function createActionPanel({ player, schemas, onFault }) {
   function step() {
     const action = read(form);
     if (action === null) return undefined;
-    const sent = encode(action);
-    const isAsSent = () => encode(form.value().value) === sent; // what was typed meanwhile stays
+    const sent = formatJson(action);
+    const isAsSent = () => formatJson(form.value().value) === sent; // what was typed meanwhile stays
     return send(action, () => chats && isAsSent() && form.set(undefined));
   }
 
@@ -89,7 +89,7 @@ export function createActionPanel({ player, schemas, onFault }) {
   function place(error, which) {
     const complaints = error.data?.errors;
     if (Array.isArray(complaints) && complaints.length && which) {
-      which.showErrors(complaints.map(({ loc, msg }) => ({ loc: loc ?? [], msg })));
+      which.showErrors(complaints);
       if (which === resetForm) byId("reset-options").open = true;
     }
     return error;

@@ -1,7 +1,7 @@
 // Puts the page together: reads what the server says of its environment, builds the parts, and passes on between them
 // what the visitor does and what comes of it.
 
-import { Unauthorized, createApi } from "./api.js";
+import { Unauthorized, createApi, serverUrl } from "./api.js";
 import { createActionPanel } from "./action.js";
 import { createConnection } from "./connection.js";
 import { createEpisodeView } from "./episode-view.js";
@@ -46,6 +46,7 @@ function start({ schemas, metadata }) {
     onLost: (error) => player.lose(error),
   });
   const player = new Player(connection, {
+    about: { environment: metadata.name, url: serverUrl },
     capabilities,
     readsState: () => recall(READS_STATE) === null,
     onChange: (what, record) => show(what, record),

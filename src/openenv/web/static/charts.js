@@ -1,8 +1,8 @@
-// The charts of an episode: reward of each step, their sum, and how long each call took. Live, and drawn as SVG, so that
-// themes and zoom are the browser's business. What is longer than the picture is wide is drawn by its extremes.
+// The charts of an episode: reward of each step, their sum, and how long each call took. Live, and drawn as SVG, so
+// that themes and zoom are the browser's business. What is longer than the picture is wide is drawn by its extremes.
 
 import { element, shape } from "./dom.js";
-import { duration, rounded, signed } from "./format.js";
+import { counted, duration, rounded, signed } from "./format.js";
 import { bounds, decimate } from "./decimate.js";
 
 const WIDTH = 320;
@@ -34,7 +34,7 @@ export function createCharts({ onPick }) {
 }
 
 /** The numbers of an episode's steps, and where each step is among the records. */
-export function seriesOf(records) {
+function seriesOf(records) {
   const series = { places: [], rewards: [], totals: [], latencies: [] };
   let total = 0;
   records.forEach((record, place) => {
@@ -146,7 +146,8 @@ function describe(title, values, write) {
   if (!known.length) return `${title}: no numbers.`;
   const { low, high } = bounds(known, false, 0);
   const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
-  return `${title}: ${values.length} steps, lowest ${write(low)}, highest ${write(high)}, mean ${rounded(mean)}, last ${write(known.at(-1))}.`;
+  const spread = `lowest ${write(low)}, highest ${write(high)}, mean ${rounded(mean)}`;
+  return `${title}: ${counted(values.length, "step")}, ${spread}, last ${write(known.at(-1))}.`;
 }
 
 const round = (number) => Math.round(number * 10) / 10;

@@ -1,5 +1,6 @@
 // What is wrong with a value, in the words the server would use. The server has the last word; this one is quicker.
 
+import { counted } from "./format.js";
 import { formatJson, isObject, own } from "./json.js";
 import { itemSchema, planOf } from "./schema.js";
 
@@ -19,9 +20,8 @@ export function complaint(schema, value) {
 
 function aboutText({ minLength = 0, maxLength = Infinity, pattern }, text) {
   const count = minLength > 0 || maxLength < text.length ? [...text].length : minLength;
-  const characters = (number) => `${number} character${number === 1 ? "" : "s"}`;
-  if (count < minLength) return `String should have at least ${characters(minLength)}`;
-  if (count > maxLength) return `String should have at most ${characters(maxLength)}`;
+  if (count < minLength) return `String should have at least ${counted(minLength, "character")}`;
+  if (count > maxLength) return `String should have at most ${counted(maxLength, "character")}`;
   return pattern && !matches(pattern, text) ? `String should match pattern '${pattern}'` : null;
 }
 
@@ -61,9 +61,9 @@ function isMultiple(value, step) {
 }
 
 function aboutLength({ minItems = 0, maxItems = Infinity }, count) {
-  const items = (number) => `${number} item${number === 1 ? "" : "s"}`;
-  if (count < minItems) return `List should have at least ${items(minItems)} after validation, not ${count}`;
-  return count > maxItems ? `List should have at most ${items(maxItems)} after validation, not ${count}` : null;
+  if (count >= minItems && count <= maxItems) return null;
+  const limit = count < minItems ? `at least ${counted(minItems, "item")}` : `at most ${counted(maxItems, "item")}`;
+  return `List should have ${limit} after validation, not ${count}`;
 }
 
 /**
@@ -81,7 +81,8 @@ export function choiceComplaint(values) {
 export function same(left, right) {
   if (Object.is(left, right)) return true;
   if (Array.isArray(left)) {
-    return Array.isArray(right) && left.length === right.length && left.every((item, index) => same(item, right[index]));
+    if (!Array.isArray(right) || left.length !== right.length) return false;
+    return left.every((item, index) => same(item, right[index]));
   }
   if (!isObject(left) || !isObject(right)) return false;
   const keys = Object.keys(left);
@@ -112,7 +113,10 @@ const ACCEPTS = {
   json: () => true,
   union: ({ branches }, value, fits) => branches.some(({ schema }) => fits(schema, value)),
   array: ({ schema }, value, fits) => Array.isArray(value) && complaint(schema, value) === null
-    && value.slice(0, 50).every((item, index) => itemSchema(schema, index) !== undefined && fits(itemSchema(schema, index), item)),
+    && value.slice(0, 50).every((item, index) => {
+      const part = itemSchema(schema, index);
+      return part !== undefined && fits(part, item);
+    }),
   map: (plan, value, fits) => isObject(value) && fitsObject(plan.schema, value, fits),
   object: (plan, value, fits) => isObject(value) && fitsObject(plan.schema, value, fits),
 };

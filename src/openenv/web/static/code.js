@@ -7,29 +7,35 @@ const LINE = 100;
 
 /**
  * @typedef {{kind: "reset"|"step", options?: object, action?: object}} CodeStep
+ * @typedef {{package: string, client_class: string, action_class: string}} ClientNames As of `/schema`.
  */
 
 /**
  * Write an episode as Python, synchronous, ready to run.
- * @param {{packageName?: string, clientClass?: string, actionClass?: string, url: string, token?: string,
- *   steps: CodeStep[]}} episode Without the names of package and classes it is the generic client, which needs none.
+ * @param {{client?: ClientNames, url: string, token?: string, steps: CodeStep[]}} episode Without a client of its own
+ *   the environment is driven by the generic one, which needs to know nothing of it.
  * @returns {string}
  */
-export function pythonCode({ packageName, clientClass, actionClass, url, token, steps }) {
-  const isTyped = [packageName, clientClass, actionClass].every((name) => name && name.split(".").every(isPythonName));
-  const client = isTyped ? clientClass : "GenericEnvClient";
-  const asAction = isTyped ? (action) => typedAction(actionClass, action) : pythonValue;
-  const body = pythonBody(steps, asAction);
-  const names = isTyped ? [...new Set([actionClass, clientClass])].sort().join(", ") : client;
+export function pythonCode({ client, url, token, steps }) {
+  const typed = isNamed(client) ? client : null;
+  const body = pythonBody(steps, typed ? (action) => typedAction(typed.action_class, action) : pythonValue);
+  const clientClass = typed?.client_class ?? "GenericEnvClient";
+  const names = typed ? [typed.action_class, clientClass].sort().join(", ") : clientClass;
   const headers = token ? `, headers={"Authorization": ${pythonText(`Bearer ${token}`)}}` : "";
   return [
     ...(body.some((line) => line.includes("json.loads(")) ? ["import json", ""] : []),
-    `from ${isTyped ? packageName : "openenv"} import ${names}`,
+    `from ${typed?.package ?? "openenv"} import ${names}`,
     "",
-    `with ${client}(${pythonText(plainUrl(url))}${headers}) as env:`,
+    `with ${clientClass}(${pythonText(plainUrl(url))}${headers}) as env:`,
     ...(body.length ? body : ["env.reset()"]).map((line) => `    ${line}`),
     "",
   ].join("\n");
+}
+
+/** Whether names of a client may stand in Python: what cannot is no name, whatever the server says. */
+function isNamed(client) {
+  const { package: home, client_class: one, action_class: other } = client ?? {};
+  return [home, one, other].every((name) => name?.split(".").every(isPythonName)) && one !== other;
 }
 
 function typedAction(actionClass, action) {
@@ -41,7 +47,7 @@ function typedAction(actionClass, action) {
 function pythonBody(steps, asAction) {
   const lines = [];
   for (const { kind, options, actions } of grouped(steps)) {
-    if (kind === "reset") lines.push(`result = env.reset(${pythonArguments(options ?? {})})`, "print(result.observation)");
+    if (kind === "reset") lines.push(`result = env.reset(${pythonArguments(options ?? {})})`, SHOWN[0]);
     else if (actions.length === 1) lines.push(`result = env.step(${asAction(actions[0])})`, ...SHOWN);
     else lines.push(...loop(actions.map(asAction)));
   }

@@ -24,11 +24,14 @@ export function createConnectPanel({ schemas, metadata, token, onForget }) {
     { kind: "step", action },
   ];
   const options = { url: serverUrl, token: token.get(), steps };
-  const python = pythonCode(options);
+  const generic = pythonCode(options);
+  const own = pythonCode({ ...options, client: schemas.client });
+  const needs = own === generic ? "" : `Needs the environment's own package, ${schemas.client.package}.`;
   const snippets = [
     ["Install", "pip install openenv-runtime"],
-    ["Python", python],
-    ["Python, async", asyncCode(python)],
+    ["Python", own, needs],
+    ["Python, async", asyncCode(own), needs],
+    ...(own === generic ? [] : [["Python, without that package", generic]]),
     ["curl", curlCode(options)],
   ];
   const links = LINKS.map(([path, name, note]) =>
@@ -65,7 +68,7 @@ export function createConnectPanel({ schemas, metadata, token, onForget }) {
   );
 }
 
-function snippet([name, code]) {
+function snippet([name, code, needs]) {
   const head = element(
     "div.row-between",
     {},
@@ -76,12 +79,13 @@ function snippet([name, code]) {
     "section",
     {},
     head,
+    needs ? element("p.muted.small", {}, needs) : null,
     element("pre.code", { tabindex: 0, "aria-label": name }, element("code", {}, code)),
   );
 }
 
-/** The same program for the asynchronous face of the client, which differs by its awaits. Pure. @param {string} python */
-export function asyncCode(python) {
+/** The same program for the asynchronous face of the client, which differs by its awaits. @param {string} python */
+function asyncCode(python) {
   const lines = python.trimEnd().split("\n");
   const start = lines.findIndex((line) => line.startsWith("with "));
   const body = lines

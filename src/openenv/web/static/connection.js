@@ -1,10 +1,11 @@
 // One session on the server: a WebSocket, opened by the first request and not before, as a page that is only looked at
-// takes nobody's place. One request at a time; each has one reply. At capacity it waits in the server's queue, and comes
-// again when it is turned away, until it is cancelled.
+// takes nobody's place. One request at a time; each has one reply. At capacity it waits in the server's queue, and
+// comes again when it is turned away, until it is cancelled.
 
 import { Unauthorized, base } from "./api.js";
-import { decode, encode } from "./wire.js";
+import { formatJson } from "./json.js";
 import { subprotocols } from "./token.js";
+import { decode } from "./wire.js";
 
 const LOOK_AT_QUEUE_MS = 600;
 const MAX_RETRY_S = 30;
@@ -113,7 +114,7 @@ export function createConnection({ token, api, onChange, onLost }) {
           close();
         };
         started = performance.now();
-        socket.send(encode(message));
+        socket.send(formatJson(message));
       });
       const reply = { ...decode(text), latencyMs: performance.now() - started };
       if (reply.type === "error" && reply.data.code === "CAPACITY_REACHED" && !confirmed) {

@@ -40,6 +40,6 @@ export function bounds(values, withZero = false, room = 1) {
   }
   if (low > high) return { low: 0, high: room };
   if (low === high && room)
-    return withZero && low >= 0 ? { low, high: high + room } : { low: low - room / 2, high: high + room / 2 };
+    return withZero ? { low, high: high + room } : { low: low - room / 2, high: high + room / 2 };
   return { low, high };
 }

@@ -2,11 +2,11 @@
 
 import { button, copyButton, element } from "./dom.js";
 import { counted, duration, signed, tone } from "./format.js";
+import { formatJson } from "./json.js";
 import { createFrame } from "./view.js";
 import { rewardParts } from "./reward.js";
 import { viewValue } from "./value.js";
 import { differences, writePath } from "./difference.js";
-import { encode } from "./wire.js";
 
 const TITLES = { reset: "Reset", state: "State", tool: "Tool call" };
 
@@ -155,7 +155,7 @@ function comparison(found) {
 
 function short(value) {
   if (value === undefined) return "not there";
-  const text = typeof value === "number" && !Number.isFinite(value) ? String(value) : (encode(value) ?? String(value));
+  const text = typeof value === "number" && !Number.isFinite(value) ? String(value) : formatJson(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
@@ -198,7 +198,8 @@ function parts(record, schemas) {
   const isEmpty = !request || !Object.keys(request).length;
   if (record.kind !== "reset" || !isEmpty)
     made.push(section(label, request ?? {}, { schema: record.kind === "step" ? schemas.action : undefined }));
-  const isSaid = isTool || differences(record.observation?.metadata, record.metadata, 1).length === 0; // within the observation
+  // Metadata that the observation holds is shown with it.
+  const isSaid = isTool || differences(record.observation?.metadata, record.metadata, 1).length === 0;
   if (hasContent(record.metadata) && !isSaid) made.push(section("Metadata", record.metadata, {}));
   return made;
 }
@@ -211,7 +212,7 @@ function section(title, value, options) {
       "div.row-between",
       {},
       element("h3", {}, title),
-      copyButton("Copy JSON", () => encode(value)),
+      copyButton("Copy JSON", () => formatJson(value, 2)),
     ),
     viewValue(value, options),
   );

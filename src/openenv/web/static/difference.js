@@ -1,5 +1,7 @@
 // Where two JSON values differ. Pure.
 
+import { own } from "./json.js";
+
 /**
  * @param {*} before
  * @param {*} after
@@ -36,7 +38,6 @@ const outcome = ({ observation, reward, done, truncated, error }) => ({
 });
 
 const isContainer = (value) => value !== null && typeof value === "object";
-const own = (value, key) => (Object.hasOwn(value, key) ? value[key] : undefined);
 
 /** A path as people write it: `board[2].x`. @param {Array<string|number>} path */
 export const writePath = (path) =>

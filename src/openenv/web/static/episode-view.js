@@ -10,7 +10,10 @@ import { codeSteps, fromJsonl, toJsonl } from "./episode.js";
 import { announce } from "./notice.js";
 import { token } from "./token.js";
 
-/** @param {{player: Object, schemas: Object, notice: Object, onReset: function(): void, onSelect: function(): void}} options */
+/**
+ * @param {{player: Object, schemas: Object, notice: Object, onReset: function(): void, onSelect: function(): void}}
+ *   options
+ */
 export function createEpisodeView({ player, schemas, notice, onReset, onSelect }) {
   const timeline = createTimeline({ onSelect: () => later(), ordinalOf: (place) => upTo(place).steps });
   const detail = createDetail(byId("detail"), { schemas, onMove: (by) => timeline.move(by), onReset });
@@ -18,11 +21,15 @@ export function createEpisodeView({ player, schemas, notice, onReset, onSelect }
   let sums = { of: null, totals: [], steps: [] };
 
   byId("timeline").append(timeline.element);
-  byId("copy-python").addEventListener("click", (event) => copy(pythonCode(script(player)), event.currentTarget));
-  byId("copy-curl").addEventListener("click", (event) => copy(curlCode(script(player)), event.currentTarget));
+  byId("copy-python").addEventListener("click", ({ currentTarget }) => copy(pythonCode(script()), currentTarget));
+  byId("copy-curl").addEventListener("click", ({ currentTarget }) => copy(curlCode(script()), currentTarget));
   byId("export").addEventListener("click", () => save(player));
   for (const id of ["import", "import-empty"]) byId(id).addEventListener("click", () => byId("file").click());
   byId("file").addEventListener("change", () => open(byId("file")));
+
+  function script() {
+    return { client: schemas.client, url: serverUrl, token: token.get(), steps: codeSteps(player) };
+  }
 
   async function open(input) {
     const [file] = input.files;
@@ -120,7 +127,8 @@ export function createEpisodeView({ player, schemas, notice, onReset, onSelect }
         return;
       }
       const same = differing.length === 0;
-      const text = `Replayed ${done} of ${total}: ${same ? "every outcome is the same." : `${counted(differing.length, "outcome")} differ${differing.length === 1 ? "s" : ""}.`}`;
+      const others = `${counted(differing.length, "outcome")} differ${differing.length === 1 ? "s" : ""}`;
+      const text = `Replayed ${done} of ${total}: ${same ? "every outcome is the same" : others}.`;
       notice.say(text, {
         about: "replay",
         tone: same ? "good" : "warn",
@@ -130,8 +138,6 @@ export function createEpisodeView({ player, schemas, notice, onReset, onSelect }
     },
   };
 }
-
-const script = ({ records }) => ({ url: serverUrl, token: token.get(), steps: codeSteps({ records }) });
 
 function save(player) {
   const text = toJsonl(player.imported ?? player.episode);

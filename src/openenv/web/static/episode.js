@@ -49,23 +49,13 @@ export function append(episode, record) {
 }
 
 /**
- * Give the sum of the rewards up to each record.
- * @param {{records: EpisodeRecord[]}} episode
- * @returns {number[]}
- */
-export function cumulativeRewards({ records }) {
-  let total = 0;
-  return records.map(({ reward }) => (total += Number(reward ?? 0)));
-}
-
-/**
  * Give the calls of an episode that the server carried out, as the code generators take them.
  * @param {{records: EpisodeRecord[]}} episode
  * @returns {{kind: "reset"|"step", options?: object, action?: object}[]}
  */
 export function codeSteps({ records }) {
   const carried = records.filter(({ kind, error }) => error === null && (kind === "reset" || kind === "step"));
-  return carried.map(({ kind, request }) => (kind === "reset" ? { kind, options: request } : { kind, action: request }));
+  return carried.map(({ kind, request }) => ({ kind, [kind === "reset" ? "options" : "action"]: request }));
 }
 
 const COLUMNS = [
@@ -81,8 +71,8 @@ const COLUMNS = [
  */
 export function toJsonl({ about = {}, records }) {
   const head = { ...about, format: FORMAT, version: VERSION };
-  const lines = records.map((record) => Object.fromEntries(COLUMNS.map(([name, column]) => [column, record[name] ?? null])));
-  return [head, ...lines].map((line) => `${formatJson(line)}\n`).join("");
+  const lineOf = (record) => Object.fromEntries(COLUMNS.map(([name, column]) => [column, record[name] ?? null]));
+  return [head, ...records.map(lineOf)].map((line) => `${formatJson(line)}\n`).join("");
 }
 
 /**
@@ -92,8 +82,8 @@ export function toJsonl({ about = {}, records }) {
  * @throws {SyntaxError} A sentence that names the line.
  */
 export function fromJsonl(text) {
-  const lines = text.replace(/^\ufeff/, "").split("\n").map((line, index) => ({ line, number: index + 1 }));
-  const [head, ...rest] = lines.filter(({ line }) => line.trim() !== "").map(({ line, number }) => [read(line, number), number]);
+  const lines = text.replace(/^\ufeff/, "").split("\n");
+  const [head, ...rest] = lines.flatMap((line, index) => (line.trim() ? [[read(line, index + 1), index + 1]] : []));
   if (!head) throw new SyntaxError("The file is empty; an exported episode has a line for each call.");
   const episode = createEpisode(aboutOf(...head));
   for (const [found, number] of rest) append(episode, recordOf(found, number, episode.records.length));
@@ -112,8 +102,13 @@ function read(line, number) {
 }
 
 function aboutOf({ format, version, ...about }, number) {
-  if (format !== FORMAT) throw new SyntaxError(`Line ${number} does not say "format": "${FORMAT}"; this is no exported episode.`);
-  if (version !== VERSION) throw new SyntaxError(`Line ${number}: this is version ${formatJson(version)} of the format; version ${VERSION} can be read here.`);
+  if (format !== FORMAT) {
+    throw new SyntaxError(`Line ${number} does not say "format": "${FORMAT}"; this is no exported episode.`);
+  }
+  if (version !== VERSION) {
+    const found = `this is version ${formatJson(version)} of the format`;
+    throw new SyntaxError(`Line ${number}: ${found}; version ${VERSION} can be read here.`);
+  }
   return about;
 }
 
@@ -134,13 +129,17 @@ const RULES = {
 
 function recordOf(found, number, index) {
   if ((found.index ?? index) !== index) {
-    throw new SyntaxError(`Line ${number}: "index" is ${formatJson(found.index)} where ${index} should follow; lines are missing or moved.`);
+    const wrong = `"index" is ${formatJson(found.index)} where ${index} should follow`;
+    throw new SyntaxError(`Line ${number}: ${wrong}; lines are missing or moved.`);
   }
   const record = {};
   for (const [name, column] of COLUMNS) {
     const value = found[column] === undefined ? EMPTY[name] : found[column];
     const [holds, wanted] = RULES[column] ?? [() => true];
-    if (!holds(value)) throw new SyntaxError(`Line ${number}: "${column}" is ${formatJson(value).slice(0, 80) || "missing"}; it should be ${wanted}.`);
+    if (!holds(value)) {
+      const shown = formatJson(value).slice(0, 80) || "missing";
+      throw new SyntaxError(`Line ${number}: "${column}" is ${shown}; it should be ${wanted}.`);
+    }
     record[name] = value;
   }
   return record;

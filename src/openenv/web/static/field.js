@@ -57,7 +57,7 @@ function frameOf(native, { id, label, kind, describedBy, isRoot }, { plan, root,
     ? element("span.field-label", { id: `${id}-label` }, label)
     : element("label.field-label", { id: `${id}-label`, for: id }, label);
   const type = element("span.field-type", { id: `${id}-type` }, describe(plan.schema, root));
-  const head = element(bare ? "div.field-head.visually-hidden" : "div.field-head", {}, name, type);
+  const head = element(bare ? "div.field-head.unseen" : "div.field-head", {}, name, type);
   const hint = element("p.field-hint", { id: `${id}-hint`, hidden: !plan.schema.description || isRoot });
   hint.textContent = plan.schema.description ?? "";
   const error = element("p.field-error", { id: `${id}-error`, hidden: true });

@@ -20,7 +20,8 @@ export function arrayWidget(plan, context, settings) {
   function append(value) {
     const index = items.length;
     const isPrefix = index < (schema.prefixItems?.length ?? 0);
-    const field = context.create(itemSchema(schema, index), context, { label: `item ${index + 1}`, depth: settings.depth + 1 });
+    const options = { label: `item ${index + 1}`, depth: settings.depth + 1 };
+    const field = context.create(itemSchema(schema, index), context, options);
     if (value !== undefined) field.set(value);
     const item = { field, isPrefix };
     item.tools = isPrefix || schema.readOnly ? element("span") : toolsOf(item);

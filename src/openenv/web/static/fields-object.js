@@ -113,7 +113,8 @@ function keysWidget(schema, context, { label, id, depth }) {
     rename();
     const remove = button("✕", () => drop(entry), "quiet");
     remove.setAttribute("aria-label", `Remove key from ${label}`);
-    entry.row = element("li.item.item-pair", {}, entry.control, entry.field.element, element("span.item-tools", {}, remove));
+    const tools = element("span.item-tools", {}, remove);
+    entry.row = element("li.item.item-pair", {}, entry.control, entry.field.element, tools);
     entries.push(entry);
     rows.append(entry.row);
     return entry;
@@ -138,7 +139,8 @@ function keysWidget(schema, context, { label, id, depth }) {
       const keys = entries.map((entry) => entry.key());
       const twice = keys.find((key, index) => keys.indexOf(key) < index);
       const inner = entries.flatMap((entry) => within(entry.key(), entry.field.errors()));
-      return twice === undefined ? inner : [{ path: [], message: `Keys should differ, and '${twice}' is there twice` }, ...inner];
+      if (twice === undefined) return inner;
+      return [{ path: [], message: `Keys should differ, and '${twice}' is there twice` }, ...inner];
     },
     at: (part) => entries.find((entry) => entry.key() === String(part))?.field ?? null,
     parts: () => entries.map(({ field }) => field),

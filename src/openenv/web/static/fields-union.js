@@ -11,7 +11,8 @@ export const ELSEWHERE = Symbol("another branch");
 /** The widget of a union, and of anything with parts that may be left unset. */
 export function unionWidget(plan, context, settings) {
   const { schema, canBeUnset, unset, tagKey } = plan;
-  const branches = plan.kind === "union" ? plan.branches : [{ schema: required(schema), name: "set", names: [], tags: [] }];
+  const only = { schema: required(schema), name: "set", names: [], tags: [] };
+  const branches = plan.kind === "union" ? plan.branches : [only];
   const control = element("select", {
     id: settings.id, name: settings.name, "aria-describedby": settings.describedBy, disabled: schema.readOnly,
     onchange: () => {

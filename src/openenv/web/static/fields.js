@@ -4,9 +4,15 @@ import { choiceComplaint, complaint, same } from "./check.js";
 import { element } from "./dom.js";
 import { formatJson, parseJson } from "./json.js";
 
-const LONG_NAME = /(^|_)(answer|body|code|content|description|html|instructions?|markdown|patch|program|prompt|query|response|script|source|sql|text)$/i;
+const LONG_NAME = new RegExp(
+  "(^|_)(answer|body|code|content|description|html|instructions?|markdown|patch|program|prompt|query|response|script"
+  + "|source|sql|text)$",
+  "i",
+);
 const LONG_FORMAT = /^(multi-?line|textarea|markdown|html|code)$/;
-const EXAMPLES = { date: "2026-01-31", time: "12:30:00", "date-time": "2026-01-31T12:30:00Z", uri: "https://", email: "name@host" };
+const EXAMPLES = {
+  date: "2026-01-31", time: "12:30:00", "date-time": "2026-01-31T12:30:00Z", uri: "https://", email: "name@host",
+};
 const LONG_TEXT = 200;
 
 function attributes(plan, { id, name, describedBy }) {
@@ -43,7 +49,9 @@ export function textWidget(plan, context, settings) {
   const shared = { ...attributes(plan, settings), readonly: schema.readOnly, placeholder, oninput: context.changed };
   const control = schema.format === "password"
     ? element("input", { ...shared, type: "password", autocomplete: "off" })
-    : element("textarea", { ...shared, rows: isLong ? 4 : 1, "data-lines": isLong ? "many" : "one", spellcheck: "false" });
+    : element("textarea", {
+      ...shared, rows: isLong ? 4 : 1, "data-lines": isLong ? "many" : "one", spellcheck: "false",
+    });
   const memory = remembering(control, (text) => (text === "" && canBeUnset ? unset : text));
   return {
     element: control,
@@ -106,7 +114,8 @@ export function booleanWidget(plan, context, settings) {
   }
   const { schema } = plan;
   const control = element("input", {
-    ...attributes(plan, settings), "aria-required": null, type: "checkbox", disabled: schema.readOnly, onchange: context.changed,
+    ...attributes(plan, settings), "aria-required": null, type: "checkbox", disabled: schema.readOnly,
+    onchange: context.changed,
   });
   return {
     element: control,
@@ -129,7 +138,9 @@ export function enumWidget(plan, context, settings) {
 
 function choice(plan, context, settings, options) {
   const { schema, canBeUnset, required, unset } = plan;
-  const control = element("select", { ...attributes(plan, settings), disabled: schema.readOnly, onchange: context.changed });
+  const control = element("select", {
+    ...attributes(plan, settings), disabled: schema.readOnly, onchange: context.changed,
+  });
   if (canBeUnset || options.length > 1) control.add(new Option(canBeUnset ? "not set" : "choose …", ""));
   options.forEach(([, text], index) => control.add(new Option(text, String(index))));
   return {

@@ -80,7 +80,7 @@ class Form {
    */
   showErrors(errors) {
     this.clearErrors();
-    const plain = errors.map(({ loc, path = [], msg, message = "" }) => ({ path: loc ?? path, message: msg ?? message }));
+    const plain = errors.map(({ loc = [], path = loc, msg = "", message = msg }) => ({ path, message }));
     if (this.#mode === "json") {
       const lines = plain.map(({ path, message }) => (path.length ? `${path.join(".")}: ${message}` : message));
       this.#say(lines.join("\n"));

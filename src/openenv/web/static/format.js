@@ -1,5 +1,7 @@
 // Writes numbers and values the way this page shows them. Pure.
 
+import { isObject } from "./json.js";
+
 const MINUS = "\u2212";
 
 /**
@@ -34,8 +36,8 @@ export function duration(milliseconds) {
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
-/** "1 step", "2 steps". @param {number} count @param {string} noun */
-export const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+/** "1 step", "2 steps", "1,000 steps". @param {number|string} count @param {string} noun */
+export const counted = (count, noun) => `${count} ${noun}${String(count) === "1" ? "" : "s"}`;
 
 /**
  * A value on one line: strings without quotes, objects as `key=value`, everything cut to `limit`.
@@ -43,7 +45,7 @@ export const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s
  * @param {number} [limit]
  */
 export function brief(value, limit = 120) {
-  const only = isRecord(value) ? Object.entries(value).filter(isTold) : [];
+  const only = isObject(value) ? Object.entries(value).filter(isTold) : [];
   const text =
     only.length === 1 && typeof only[0][1] === "string" ? only[0][1].slice(0, limit) : outline(value, 2, limit);
   return visible(text).slice(0, limit);
@@ -52,7 +54,6 @@ export function brief(value, limit = 120) {
 /** An object on one line, each key named. @param {Object} value */
 export const pairs = (value) => visible(outline(value, 2, 120)).slice(0, 120);
 
-const isRecord = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const isTold = ([key, value]) => key !== "metadata" || Object.keys(value ?? {}).length > 0;
 
 function outline(value, depth, limit) {

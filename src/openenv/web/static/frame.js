@@ -1,5 +1,6 @@
-// Runs inside the sandboxed frame at `web/frame`. It shows the HTML it is handed, without what could act: scripts do not
-// run here (the frame's policy allows this file alone), and what could lead elsewhere is taken out before it is shown.
+// Runs inside the sandboxed frame at `web/frame`. It shows the HTML it is handed, without what could act: scripts do
+// not run here (the frame's policy allows this server's files alone), and what could lead elsewhere is taken out before
+// it is shown.
 
 const ACTIVE = "script,meta,base,link,iframe,frame,object,embed,portal,form[action],noscript";
 

@@ -26,7 +26,7 @@ export function viewNumbers(view, value, shape, summary, name) {
   const canvas = element("canvas", { role: "img", tabindex: "0", "aria-label": `${label}. Arrow keys read it.` });
   const output = element("output.muted", {}, "Point at it, or use the arrow keys, to read values.");
   if (view === "plot") drawPlot(canvas, value, summary);
-  else drawPixels(canvas, view === "heatmap" ? heatPixels(value, summary) : picturePixels(value, summary), columns, rows);
+  else drawPixels(canvas, (view === "heatmap" ? heatPixels : picturePixels)(value, summary), columns, rows);
   const tell = ({ row, column }) => {
     const cell = view === "plot" ? value[column] : value[row][column];
     const where = view === "plot" ? `${column}` : `row ${row}, column ${column}`;
@@ -86,7 +86,8 @@ function followPointer(canvas, columns, rows, tell) {
 
 function scaleOf({ min, max }) {
   const bar = element("span.scale-bar", { "aria-hidden": "true" });
-  const stops = colours().filter((_, index) => index % 15 === 0).map(([red, green, blue]) => `rgb(${red} ${green} ${blue})`);
+  const some = colours().filter((_, index) => index % 15 === 0);
+  const stops = some.map(([red, green, blue]) => `rgb(${red} ${green} ${blue})`);
   bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
   return element("div.scale", {}, element("span", {}, short(min)), bar, element("span", {}, short(max)));
 }

@@ -1,5 +1,5 @@
-// The keyboard: one table of what each key does, shown under `?`. Single keys work outside of fields, and can be switched
-// off; none takes a key from the browser.
+// The keyboard: one table of what each key does, shown under `?`. Single keys work outside of fields, and can be
+// switched off; none takes a key from the browser.
 
 import { button, byId, element } from "./dom.js";
 import { recall, remember } from "./memory.js";
@@ -7,7 +7,7 @@ import { recall, remember } from "./memory.js";
 const OFF = "openenv.keys-off";
 
 /**
- * @param {Array<{keys: string[], says: string, run: function(): void, shown?: string}>} shortcuts
+ * @param {Array<{keys: string[], says: string, run: function(): void}>} shortcuts
  *   a key with "Ctrl+" before it works in fields, too, and with the Command key
  * @returns {{bind: function(HTMLElement): void}}
  */
@@ -38,7 +38,7 @@ export function createKeyboard(shortcuts) {
     element(
       "dl.keys",
       {},
-      ...shortcuts.filter(({ says }) => says).map(line),
+      ...shortcuts.map(line),
       line({ keys: ["Enter"], says: "Step, from a field of the action" }),
     ),
     element("label.check", { for: "single-keys" }, box, " Single keys work (outside of fields)"),

@@ -1,6 +1,7 @@
 // A text of any length. A long one shows its head; all of it is laid out in pieces, and only those that are in sight.
 
 import { button, element } from "./dom.js";
+import { counted } from "./format.js";
 import { appendVisible } from "./hidden.js";
 
 const HEAD = 2000;
@@ -19,14 +20,15 @@ export function viewText(text) {
   }
   const end = splitAt(text, HEAD);
   appendVisible(body, text.slice(0, end));
-  const note = element("span.muted", {}, ` … ${counted(text.length)} in all `);
+  const note = element("span.muted", {}, ` … ${counted(text.length.toLocaleString("en"), "character")} in all `);
   const all = button("Show all", () => whole.replaceChildren(allOf(text)), "quiet");
   const whole = element("span.text-long", {}, body, note, all);
   return whole;
 }
 
 function allOf(text) {
-  const box = element("div.text.text-all", { tabindex: "0", role: "region", "aria-label": "The whole text", dir: "auto" });
+  const says = { role: "region", "aria-label": "The whole text" };
+  const box = element("div.text.text-all", { ...says, tabindex: "0", dir: "auto" });
   for (let start = 0, end; start < text.length; start = end) {
     end = splitAt(text, start + PIECE);
     const piece = element("div.text-piece");
@@ -43,9 +45,4 @@ function splitAt(text, index) {
   if (line > index - PIECE / 2 && line > 0 && index > HEAD) return line;
   const code = text.charCodeAt(index);
   return code >= 0xdc00 && code <= 0xdfff ? index + 1 : index;
-}
-
-/** A number of characters in words. */
-export function counted(length) {
-  return `${length.toLocaleString("en")} character${length === 1 ? "" : "s"}`;
 }

@@ -1,5 +1,5 @@
-// Markdown to HTML, as READMEs use it: CommonMark's usual blocks and GitHub's tables, task lists and bare links. HTML in it
-// is passed on, and so are addresses of any kind: `sanitise.js` decides what becomes of them. Pure.
+// Markdown to HTML, as READMEs use it: CommonMark's usual blocks and GitHub's tables, task lists and bare links. HTML
+// in it is passed on, and so are addresses of any kind: `sanitise.js` decides what becomes of them. Pure.
 
 const DEEPEST = 12;
 const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^`]*)$/;

@@ -48,7 +48,8 @@ export function createNotice(host) {
     },
     /** The session is gone: say what went with it. */
     lost({ number, steps, reason, wasOver }, onReset) {
-      const what = `Episode ${number} with ${counted(steps, "step")} ${wasOver ? "was over already, and its session is gone" : "is lost on the server"}.`;
+      const end = wasOver ? "was over already, and its session is gone" : "is lost on the server";
+      const what = `Episode ${number} with ${counted(steps, "step")} ${end}.`;
       say([element("strong", {}, reason), ` ${what} What you see stays readable; Reset begins a new episode.`], {
         tone: "bad",
         action: ["Reset", onReset],

@@ -9,17 +9,19 @@ const REFUSED = new Set(["VALIDATION_ERROR", "INVALID_JSON", "UNKNOWN_TYPE", "FO
 
 /**
  * @param {Object} connection
- * @param {{capabilities: Set<string>, readsState: function(): boolean, onChange: function(string, *=): void}} options
- *   onChange is called with "episode" (another one begins), "record" (it got a record), "update" (its last record got
- *   more), "busy", "lost" or "replay"
+ * @param {{about: Object, capabilities: Set<string>, readsState: function(): boolean,
+ *   onChange: function(string, *=): void}} options
+ *   `about` goes into the record of each episode; onChange is called with "episode" (another one begins), "record" (it
+ *   got a record), "update" (its last record got more), "busy", "lost" or "replay"
  */
 export class Player {
-  constructor(connection, { capabilities, readsState, onChange }) {
+  constructor(connection, { about, capabilities, readsState, onChange }) {
     this.connection = connection;
+    this.about = about;
     this.capabilities = capabilities;
     this.readsState = readsState;
     this.onChange = onChange;
-    this.episode = createEpisode();
+    this.episode = createEpisode(about);
     this.number = 0; // of the episode; 0 is before the first
     this.steps = 0;
     this.total = 0; // of the rewards
@@ -28,6 +30,7 @@ export class Player {
     this.busy = null; // what is under way
     this.imported = null; // an episode that is only looked at
     this.replayed = null; // how a replay goes
+    this.asked = 0; // questions to the MCP server
   }
 
   /** The records to show: of the imported episode while there is one. */
@@ -52,8 +55,6 @@ export class Player {
     if (data.error) throw new Fault({ code: String(data.error.code ?? "error"), message: data.error.message, ...data });
     return data.result;
   }
-
-  asked = 0;
 
   /** Call a tool; what it gives becomes a record of the episode. */
   callTool(name, argumentsOf) {
@@ -123,7 +124,7 @@ export class Player {
 
   async #reset(options) {
     const { reply, latencyMs } = await this.#ask({ type: "reset", data: options });
-    this.episode = createEpisode();
+    this.episode = createEpisode(this.about);
     this.imported = this.lost = this.ended = null;
     this.number += 1;
     this.steps = this.total = 0;

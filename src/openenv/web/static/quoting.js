@@ -1,9 +1,10 @@
-// Values as literals of Python, as JSON, and as words of a POSIX shell. Everything unseen is written by its code, so that
-// what is pasted is what was looked at. Pure.
+// Values as literals of Python, as JSON, and as words of a POSIX shell. Everything unseen is written by its code, so
+// that what is pasted is what was looked at. Pure.
 
 import { formatJson, isLargeFloat } from "./json.js";
 
 const HIDDEN = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
+const QUOTED = new RegExp(`["\\\\]|${HIDDEN.source}`, "gu");
 const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"' };
 const DEEPEST = 40; // Python's parser takes some two hundred brackets inside each other, and a call has its own.
 const LONGEST_INTEGER = 4000; // digits; Python reads a longer one only in base 16
@@ -14,7 +15,7 @@ const LONGEST_INTEGER = 4000; // digits; Python reads a longer one only in base 
  * @returns {string}
  */
 export function pythonText(text) {
-  const escaped = text.replace(/["\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, (character) => {
+  const escaped = text.replace(QUOTED, (character) => {
     if (SHORT[character]) return SHORT[character];
     const code = character.codePointAt(0).toString(16);
     if (code.length <= 2) return `\\x${code.padStart(2, "0")}`;

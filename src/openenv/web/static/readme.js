@@ -1,4 +1,5 @@
-// The environment's README: Markdown, rendered and sanitised. Its pictures become links, as no request leaves the server.
+// The environment's README: Markdown, rendered and sanitised. Its pictures become links, as no request leaves the
+// server.
 
 import { element } from "./dom.js";
 import { markdownToHtml } from "./markdown.js";

@@ -1,5 +1,7 @@
 // Why a reward came out as it did: finds the parts that an environment reports in an observation. Pure.
 
+import { isObject } from "./json.js";
+
 const NAMES = /^(rewards?|reward_?(components?|breakdown|parts|terms|details?|info)|rubrics?|rubric_scores?|scores?)$/i;
 const LIMIT = 40;
 
@@ -12,9 +14,9 @@ export function rewardParts(record) {
   const places = [record.observation, record.observation?.metadata, record.metadata, record.metadata?.info];
   const seen = new Set();
   for (const place of places) {
-    if (!isRecord(place) || seen.has(JSON.stringify(Object.keys(place)) + places.indexOf(place))) continue;
+    if (!isObject(place)) continue;
     for (const [name, value] of Object.entries(place)) {
-      if (!NAMES.test(name) || !isRecord(value) || seen.has(name)) continue;
+      if (!NAMES.test(name) || !isObject(value) || seen.has(name)) continue;
       const parts = numbers(value);
       if (parts.length) {
         seen.add(name);
@@ -30,7 +32,7 @@ function numbers(value) {
   const parts = [];
   for (const [key, item] of Object.entries(value)) {
     if (typeof item === "number") parts.push({ name: key, value: item });
-    else if (isRecord(item)) {
+    else if (isObject(item)) {
       for (const [inner, part] of Object.entries(item)) {
         if (typeof part === "number") parts.push({ name: `${key}.${inner}`, value: part });
       }
@@ -39,5 +41,3 @@ function numbers(value) {
   }
   return parts;
 }
-
-const isRecord = (value) => value !== null && typeof value === "object" && !Array.isArray(value);

@@ -5,8 +5,8 @@ import { element, outLink } from "./dom.js";
 
 const KEPT = new Set(
   (
-    "a abbr b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i ins kbd li mark ol p pre q s samp " +
-    "small span strong sub summary sup table tbody td tfoot th thead tr u ul"
+    "a abbr b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i ins kbd li mark ol p pre " +
+    "q s samp small span strong sub summary sup table tbody td tfoot th thead tr u ul"
   ).split(" "),
 );
 const DROPPED = new Set(

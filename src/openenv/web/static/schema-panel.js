@@ -1,6 +1,7 @@
 // The Schema tab: what an action, an observation, the state and a reset look like, as JSON schema.
 
 import { copyButton, element, outLink } from "./dom.js";
+import { formatJson } from "./json.js";
 import { viewValue } from "./value.js";
 
 const PARTS = [
@@ -42,7 +43,7 @@ function part(title, schema) {
     );
   });
   const table = rows.length
-    ? element("table.fields", {}, element("tbody", {}, ...rows))
+    ? element("table.field-table", {}, element("tbody", {}, ...rows))
     : element("p.muted.small", {}, "No fields.");
   return element(
     "section",
@@ -51,17 +52,17 @@ function part(title, schema) {
       "div.row-between",
       {},
       element("h3", {}, title),
-      copyButton("Copy JSON", () => JSON.stringify(schema, null, 2)),
+      copyButton("Copy JSON", () => formatJson(schema, 2)),
     ),
     table,
     element("details.fold", {}, element("summary", {}, "JSON schema"), viewValue(schema, {})),
   );
 }
 
-/** The type of a field in a few words: "integer", "string | null", "array of number". Pure. */
-export function typeName(field) {
-  if (field.const !== undefined) return JSON.stringify(field.const);
-  if (field.enum) return field.enum.map((value) => JSON.stringify(value)).join(" | ");
+/** The type of a field in a few words: "integer", "string | null", "array of number". */
+function typeName(field) {
+  if (field.const !== undefined) return formatJson(field.const);
+  if (field.enum) return field.enum.map((value) => formatJson(value)).join(" | ");
   if (field.$ref) return field.$ref.split("/").at(-1);
   const branches = field.anyOf ?? field.oneOf;
   if (branches) return branches.map(typeName).join(" | ");

@@ -1,6 +1,7 @@
 // What a JSON schema says, without the DOM: references, defaults, and which kind of field a part of it needs.
 
-import { isObject, own } from "./json.js";
+import { counted } from "./format.js";
+import { formatJson, isObject, own } from "./json.js";
 
 const DEEPEST = 16; // A schema may be recursive; a value that is made up from it may not be endless.
 
@@ -126,15 +127,17 @@ function branchesOf(whole, options, root) {
   const mapping = Object.entries(whole.discriminator?.mapping ?? {});
   const branches = options.map((option) => {
     const schema = resolve(option, root);
-    const tags = [...mapping.filter(([, to]) => to === option.$ref).map(([tag]) => tag), ...tagsOf(schema, tagKey, root)];
+    const mapped = mapping.filter(([, to]) => to === option.$ref).map(([tag]) => tag);
+    const tags = [...mapped, ...tagsOf(schema, tagKey, root)];
     const word = typeof option.$ref === "string" ? option.$ref.split("/").at(-1) : undefined;
     const name = schema.title ?? word ?? (tags.length ? String(tags[0]) : describe(option, root));
     const names = [...tags.map(String), schema.title, word, ...(PYTHON_NAMES[schema.type] ?? [])];
     const literal = schema.enum || "const" in schema ? ["literal["] : [];
     return { schema: option, name, names: [...names.filter(Boolean), ...literal], tags };
   });
-  const isUnclear = new Set(branches.map(({ name }) => name)).size < branches.length;
-  if (isUnclear) branches.forEach((branch, index) => (branch.name = String(branch.tags[0] ?? `${branch.name} ${index + 1}`)));
+  if (new Set(branches.map(({ name }) => name)).size < branches.length) {
+    branches.forEach((branch, index) => (branch.name = String(branch.tags[0] ?? `${branch.name} ${index + 1}`)));
+  }
   return { branches, tagKey };
 }
 
@@ -171,7 +174,8 @@ export function emptyValue(schema, root, depth = 0) {
     case "const": return inner.const ?? null;
     case "enum": return inner.enum[0] ?? null;
     case "array": return Array.from({ length: fewestItems(inner) }, (_, index) => empty(itemSchema(inner, index)));
-    case "object": return Object.fromEntries((inner.required ?? []).map((key) => [key, empty(own(inner.properties, key))]));
+    case "object":
+      return Object.fromEntries((inner.required ?? []).map((key) => [key, empty(own(inner.properties, key))]));
     case "map": return {};
     case "union": return empty(plan.branches[0].schema);
     default: return null;
@@ -235,17 +239,20 @@ export function describe(schema, root, depth = 0) {
 }
 
 const WORDS = {
-  text: ({ schema }) => joined(schema.format ?? "text", range(schema.minLength, schema.maxLength, "characters")),
-  number: ({ schema }) => joined(schema.type, bounds(schema), schema.multipleOf && `a multiple of ${schema.multipleOf}`),
+  text: ({ schema }) => joined(schema.format ?? "text", range(schema.minLength, schema.maxLength, "character")),
+  number: ({ schema }) =>
+    joined(schema.type, bounds(schema), schema.multipleOf && `a multiple of ${schema.multipleOf}`),
   boolean: () => "yes or no",
-  const: ({ schema }) => `always ${JSON.stringify(schema.const ?? null)}`,
+  const: ({ schema }) => `always ${formatJson(schema.const ?? null)}`,
   enum: ({ schema }) => `one of ${schema.enum.length}`,
   array: ({ schema }, say) => isTuple(schema)
     ? `${schema.prefixItems.map(say).join(" and ")}`
-    : joined(`list of ${say(itemSchema(schema, Infinity))}`, range(schema.minItems, schema.maxItems, "items")),
+    : joined(`list of ${say(itemSchema(schema, Infinity))}`, range(schema.minItems, schema.maxItems, "item")),
   object: ({ schema }) => schema.title ?? "object",
-  map: ({ schema }, say) => (isObject(schema.additionalProperties) ? `map to ${say(schema.additionalProperties)}` : "map"),
-  union: ({ branches }, say) => branches.map(({ schema, tags }) => (tags.length ? String(tags[0]) : say(schema))).join(" or "),
+  map: ({ schema: { additionalProperties } }, say) =>
+    isObject(additionalProperties) ? `map to ${say(additionalProperties)}` : "map",
+  union: ({ branches }, say) =>
+    branches.map(({ schema, tags }) => (tags.length ? String(tags[0]) : say(schema))).join(" or "),
   json: () => "anything",
 };
 
@@ -253,11 +260,10 @@ function joined(...parts) {
   return parts.filter(Boolean).join(", ");
 }
 
-function range(low, high, things) {
-  if (low === undefined && high === undefined) return "";
-  if (high === undefined) return `at least ${low} ${things}`;
-  if (low === undefined || low === 0) return `at most ${high} ${things}`;
-  return low === high ? `${low} ${things}` : `${low} to ${high} ${things}`;
+function range(low = 0, high, thing) {
+  if (high === undefined) return low && `at least ${counted(low, thing)}`;
+  if (!low) return `at most ${counted(high, thing)}`;
+  return low === high ? counted(low, thing) : `${low} to ${counted(high, thing)}`;
 }
 
 function bounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }) {

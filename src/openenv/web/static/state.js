@@ -3,7 +3,7 @@
 import { button, copyButton, element } from "./dom.js";
 import { differences, writePath } from "./difference.js";
 import { visible } from "./format.js";
-import { encode } from "./wire.js";
+import { formatJson } from "./json.js";
 import { viewValue } from "./value.js";
 
 /**
@@ -59,7 +59,7 @@ function shown(record, before, schema) {
       "details.fold",
       {},
       element("summary", {}, "As JSON"),
-      copyButton("Copy JSON", () => encode(state)),
+      copyButton("Copy JSON", () => formatJson(state, 2)),
       viewValue(state, { schema }),
     ),
   ];
@@ -91,7 +91,7 @@ function plain(value) {
     typeof value === "string"
       ? visible(value.slice(0, 400))
       : typeof value === "object"
-        ? encode(value)
+        ? formatJson(value)
         : String(value);
   return text.length > 160 ? `${text.slice(0, 160)}…` : text || '""';
 }

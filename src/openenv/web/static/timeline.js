@@ -1,6 +1,6 @@
 // The list of an episode's records. Only the rows that can be seen exist, so that ten thousand steps are as quick as
-// ten. It is a listbox: arrow keys, Home and End move the selection, and the newest record is followed until one that is
-// older gets selected.
+// ten. It is a listbox: arrow keys, Home and End move the selection, and the newest record is followed until an older
+// one gets selected.
 
 import { element } from "./dom.js";
 import { brief, pairs, duration, signed, tone } from "./format.js";
@@ -11,9 +11,10 @@ const HIGHEST_PX = 15_000_000; // browsers cut off boxes that are much higher
 const KINDS = { reset: "Reset", state: "State", tool: "Tool" };
 
 /**
- * @param {{onSelect: function(number): void, ordinalOf: function(number): number}} options which step a record is, by its place
- * @returns {{element: HTMLElement, show: function(Object[]): void, select: function(number): void, move: function(number):
- *   void, refresh: function(): void, selected: number, follows: boolean}}
+ * @param {{onSelect: function(number): void, ordinalOf: function(number): number}} options `ordinalOf` tells which step
+ *   the record at a place is
+ * @returns {{element: HTMLElement, show: function(Object[]): void, select: function(number): void,
+ *   move: function(number): void, selected: number}}
  */
 export function createTimeline({ onSelect, ordinalOf }) {
   const rows = new Map(); // by the place of their record
@@ -120,7 +121,6 @@ export function createTimeline({ onSelect, ordinalOf }) {
     },
     select,
     move: (by) => select(selected + by),
-    refresh: later,
     get selected() {
       return selected;
     },

@@ -5,7 +5,8 @@ import { createForm } from "./form.js";
 
 /**
  * @param {HTMLElement} host
- * @param {{onList: function(): Promise<Object[]>, onCall: function(string, Object): Promise<void>, onFault: function(Error): void}} options
+ * @param {{onList: function(): Promise<Object[]>, onCall: function(string, Object): Promise<void>,
+ *   onFault: function(Error): void}} options
  * @returns {{load: function(): Promise<void>, loaded: boolean}}
  */
 export function createTools(host, { onList, onCall, onFault }) {
@@ -35,16 +36,9 @@ export function createTools(host, { onList, onCall, onFault }) {
   function toolForm(tool, place) {
     const schema = tool.inputSchema ?? { type: "object" };
     const call = () => submit().catch(onFault);
-    const form = createForm(schema, { idPrefix: `tool-${place}`, onSubmit: call, onChange: () => {} });
+    const form = createForm(schema, { idPrefix: `tool-${place}`, onSubmit: call });
     async function submit() {
-      form.clearErrors();
-      const { value, errors } = form.value();
-      if (errors.length) {
-        form.showErrors(errors.map(({ path, message }) => ({ loc: path, msg: message })));
-        form.focus();
-        return;
-      }
-      await onCall(tool.name, value ?? {});
+      if (form.validate()) await onCall(tool.name, form.value().value ?? {});
     }
     return element(
       "details.fold.tool",

@@ -3,6 +3,7 @@
 
 import { shapeOf, summarise, viewOf } from "./arrays.js";
 import { copyButton, element } from "./dom.js";
+import { counted } from "./format.js";
 import { short, viewNumbers } from "./heatmap.js";
 import { appendVisible } from "./hidden.js";
 import { imageSource, viewImage } from "./images.js";
@@ -103,9 +104,7 @@ function numbersInShort(shape, { min, max, mean }) {
 }
 
 function inShort(value) {
-  const count = sizeOf(value);
-  const thing = Array.isArray(value) ? "item" : "key";
-  return `${count.toLocaleString("en")} ${thing}${count === 1 ? "" : "s"}`;
+  return counted(sizeOf(value).toLocaleString("en"), Array.isArray(value) ? "item" : "key");
 }
 
 function childrenOf(value, place) {
@@ -125,7 +124,8 @@ function rangeOf(start, end, childAt) {
   const ranges = [];
   for (let first = start; first < end; first += size) {
     const last = Math.min(first + size, end);
-    const node = element("details.branch", {}, element("summary", {}, element("span.muted", {}, `${first} … ${last - 1}`)));
+    const head = element("summary", {}, element("span.muted", {}, `${first} … ${last - 1}`));
+    const node = element("details.branch", {}, head);
     buildWhenOpened(node, () => element("div.children", {}, ...rangeOf(first, last, childAt)), first === 0);
     ranges.push(node);
   }
@@ -134,7 +134,9 @@ function rangeOf(start, end, childAt) {
 
 function childSchema(schema, key, root) {
   const options = [schema, ...(schema.anyOf ?? schema.oneOf ?? []).map((option) => resolve(option, root))];
-  if (typeof key === "number") return itemSchema(options.find(({ items, prefixItems }) => items ?? prefixItems) ?? {}, key) ?? {};
+  if (typeof key === "number") {
+    return itemSchema(options.find(({ items, prefixItems }) => items ?? prefixItems) ?? {}, key) ?? {};
+  }
   const named = options.find(({ properties }) => properties && Object.hasOwn(properties, key));
   if (named) return named.properties[key];
   return options.find(({ additionalProperties }) => isObject(additionalProperties))?.additionalProperties ?? {};

@@ -1,6 +1,6 @@
-// JSON as the server speaks it: what `json.js` reads, and the words NaN and Infinity, which Python writes. Pure.
+// Reads what the server sends: JSON, and the words NaN and Infinity, which Python writes. Pure.
 
-import { formatJson, parseJson } from "./json.js";
+import { parseJson } from "./json.js";
 
 const WORDS = { NaN, Infinity, "-Infinity": -Infinity };
 // A string as a whole, so that a word in one is left alone; or a word.
@@ -17,9 +17,6 @@ export function decode(text) {
     return revive(parseJson(marked));
   }
 }
-
-/** @param {*} value @returns {string} */
-export const encode = (value) => formatJson(value);
 
 function revive(value) {
   if (typeof value === "string" && value.startsWith(MARK)) return WORDS[value.slice(MARK.length)] ?? value;
