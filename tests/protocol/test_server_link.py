@@ -35,6 +35,7 @@ class Text:
     done: bool = False
     metadata: bytes | None = None
     truncated: bool = False
+    arrays: tuple[bytes, ...] = ()
 
 
 def link(**options: Any) -> ServerLink:

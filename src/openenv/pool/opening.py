@@ -20,7 +20,7 @@ from openenv.errors import (
     UnknownSession,
     UsageError,
 )
-from openenv.protocol import Fault, GetState, Reply, exception_for
+from openenv.protocol import Fault, GetState, exception_for
 
 __all__ = ["FULL", "WILL_NOT_MEND", "open_async", "open_sync", "prepared"]
 
@@ -72,7 +72,7 @@ async def open_async(client: Client, limit_s: float) -> None:
         raise
 
 
-def _check(reply: Reply) -> None:
+def _check(reply: object) -> None:
     """Any other answer, also that this environment has no state before a reset, comes from within a session."""
     if isinstance(reply, Fault) and isinstance(error := exception_for(reply), _NO_ENTRY):
         raise error

@@ -20,8 +20,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from openenv.client.failures import CONNECT_ERRORS, closed_error, connect_error
 from openenv.client.endpoint import Endpoint, socket_url
+from openenv.client.failures import CONNECT_ERRORS, closed_error, connect_error
 from openenv.errors import ConnectFailed, Refused, ReplyTimeout
 from openenv.protocol import Dialect1, GetState, Reset, Step
 from openenv.protocol.dialect1 import load_json
