@@ -220,7 +220,7 @@ def test_worker_that_dies_while_it_starts_ends_them_all(source: str, told: str, 
     (tmp_path / "tmp").mkdir()
     folder = _environment(tmp_path / "my_env", source)
     with openenv_serve(folder, "--workers", "2", environ={"TMPDIR": str(tmp_path / "tmp")}) as serving:
-        serving.said += serving.process.communicate(timeout=15)[1]
+        serving.said += serving.process.communicate(timeout=15)[1].decode()
         assert serving.process.returncode == 2
     assert told in serving.said
     assert "error: worker 0 died while it started; its output says why\n" in serving.said.replace(

@@ -29,7 +29,7 @@ class Serving:
         said: What it has written so far; all of it once it is stopped.
     """
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     url: str
     said: str
 
@@ -37,7 +37,7 @@ class Serving:
         """Send it a signal, wait, and give its exit code."""
         if self.process.returncode is None:
             self.process.send_signal(number)
-            self.said += self.process.communicate(timeout=_STOP_S)[1]
+            self.said += self.process.communicate(timeout=_STOP_S)[1].decode()
         return self.process.returncode
 
 
@@ -48,12 +48,13 @@ def openenv_serve(
     """Run `openenv serve ARGUMENTS --port 0`. What it serves may import our tests."""
     command = [*OPENENV, "serve", *map(str, arguments), "--port", "0"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | (environ or {})
-    process = subprocess.Popen(command, cwd=cwd, env=environment, stderr=subprocess.PIPE, text=True, process_group=0)
+    # Unbuffered, so that reading a line takes nothing of what `communicate` is to give.
+    process = subprocess.Popen(command, cwd=cwd, env=environment, stderr=subprocess.PIPE, bufsize=0, process_group=0)
     try:
         assert process.stderr is not None
         said = ""
         while not said.endswith(_LAST_LINE):
-            line = process.stderr.readline()
+            line = process.stderr.readline().decode()
             assert line, f"it ended with {process.wait(_STOP_S)} and said:\n{said}"
             said += line
         url = said.partition(" at ")[2].split()[0]
