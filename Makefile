@@ -1,7 +1,7 @@
 # Needs a Python 3.11 or newer with pip, and nothing else: everything is installed into .venv.
 # To build .venv from another Python: make clean && make test PYTHON=python3.13
 .DEFAULT_GOAL := help
-.PHONY: help demo test check coverage bench screenshots requirements clean
+.PHONY: help demo test check coverage bench performance screenshots requirements clean
 
 python := .venv/bin/python
 ready := .venv/ready
@@ -31,6 +31,9 @@ coverage: $(ready)  ## run every test and say which lines none of them reached
 
 bench: $(ready)  ## measure steps a second against a raw WebSocket
 	$(python) -m benchmarks.steps
+
+performance: $(ready)  ## measure everything beside peers, and write docs/performance.md anew
+	$(python) -m benchmarks.report --write
 
 screenshots: $(ready)  ## take pictures of the page at /web into build/screenshots, and the README's into docs
 	scripts/browser

@@ -9,13 +9,13 @@ import argparse
 import resource
 import selectors
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks.servers import SERVERS
-from benchmarks.steps import PING, STEP_FRAME, connect, started, take_cores
+from benchmarks.servers import SERVE, SERVERS
+from benchmarks.steps import PING, STEP_FRAME, apart, connect, started
 
-_SERVE = "openenv serve, BLOCKING = False"
 _WARM = 16
 _READ_EVERY = 32
 _LATE_S = 30.0
@@ -142,8 +142,21 @@ def growth(url: str, pid: int, sessions: int) -> float:
     return grown / sessions
 
 
-def endure(url: str, pid: int, sessions: int, seconds: int) -> str:
-    """Step every session once a second for so long, and say how that went; whatever is lost ends the program."""
+@dataclass(frozen=True, kw_only=True)
+class Endured:
+    """How many sessions went that each stepped once a second, none of them lost."""
+
+    sessions: int
+    steps: int
+    opened_s: float
+    stepped_s: float
+    slowest_s: float
+    slowest_of_median_session_s: float
+    held_bytes: int
+
+
+def endure(url: str, pid: int, sessions: int, seconds: int) -> Endured:
+    """Step every session once a second for so long; whatever is lost ends the program."""
     began = time.perf_counter()
     crowd = Crowd(url, sessions)
     opened_s = time.perf_counter() - began
@@ -156,11 +169,39 @@ def endure(url: str, pid: int, sessions: int, seconds: int) -> str:
     answered = sum(client.answered for client in crowd.clients)
     slowest = sorted(client.waited_s for client in crowd.clients)
     assert answered == sessions * seconds
-    return (
-        f"{sessions} sessions opened in {opened_s:.1f} s, {answered} steps in {stepped_s:.1f} s, none lost; "
-        f"slowest step {1000 * slowest[-1]:.0f} ms, of the median session {1000 * slowest[sessions // 2]:.0f} ms; "
-        f"{held / 2**20:.0f} MiB in all"
+    return Endured(
+        sessions=sessions,
+        steps=answered,
+        opened_s=opened_s,
+        stepped_s=stepped_s,
+        slowest_s=slowest[-1],
+        slowest_of_median_session_s=slowest[sessions // 2],
+        held_bytes=held,
     )
+
+
+def measure(idle: int) -> dict[str, float]:
+    """Measure the bytes that each of so many idle sessions takes of every server that has sessions, by its name."""
+    _allow_many()
+    grown = {}
+    with apart() as core:
+        for name, source in SERVERS.items():
+            if "openenv" in source:
+                with started(source, core) as (url, pid):
+                    grown[name] = growth(url, pid, idle)
+    return grown
+
+
+def measure_many(sessions: int, seconds: int) -> Endured:
+    """Have many sessions of `openenv serve` step once a second for so long."""
+    _allow_many()
+    with apart() as core, started(SERVERS[SERVE], core) as (url, pid):
+        return endure(url, pid, sessions, seconds)
+
+
+def _allow_many() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # servers inherit it
 
 
 def main() -> None:
@@ -170,16 +211,14 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=10_000, help="sessions that step once a second")
     parser.add_argument("--seconds", type=int, default=60, help="for how long they do; 0 leaves them out")
     args = parser.parse_args()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # servers inherit it
-    core = take_cores()
-    for name, source in SERVERS.items():
-        if "OpenEnv" in source or "openenv" in source:
-            with started(source, core) as (url, pid):
-                print(f"{name:36} {growth(url, pid, args.idle) / 1024:6.1f} KiB a session", flush=True)
+    for name, size in measure(args.idle).items():
+        print(f"{name:36} {size / 1024:6.1f} KiB a session")
     if args.seconds:
-        with started(SERVERS[_SERVE], core) as (url, pid):
-            print(endure(url, pid, args.sessions, args.seconds))
+        many = measure_many(args.sessions, args.seconds)
+        print(f"{many.sessions} sessions opened in {many.opened_s:.1f} s")
+        print(f"{many.steps} steps in {many.stepped_s:.1f} s, none lost; {many.held_bytes / 2**20:.0f} MiB in all")
+        slow, middle = 1000 * many.slowest_s, 1000 * many.slowest_of_median_session_s
+        print(f"slowest step {slow:.0f} ms, of the median session {middle:.0f} ms")
 
 
 if __name__ == "__main__":

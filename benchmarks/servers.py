@@ -1,6 +1,6 @@
 """The servers that are measured, as source text: each runs in a process of its own and prints its URL first."""
 
-__all__ = ["PEER", "SERVERS", "UPSTREAM"]
+__all__ = ["FLOOR", "PEER", "PLAIN", "SERVE", "SERVERS", "UPSTREAM"]
 
 _FLOOR = """
 import asyncio
@@ -76,16 +76,19 @@ print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
 uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listener])
 """
 
+FLOOR = "floor: picows echo"
+SERVE = "openenv serve, BLOCKING = False"
+PLAIN = "plain uvicorn, BLOCKING = False"
+PEER = "OpenEnv 0.10.0, plain uvicorn"
+
 SERVERS = {
-    "floor: picows echo": _FLOOR,
+    FLOOR: _FLOOR,
     "uvicorn echo": _ASGI_FLOOR + _UVICORN,
-    "openenv serve, BLOCKING = False": _OURS.format(blocking=False) + _SERVE,
+    SERVE: _OURS.format(blocking=False) + _SERVE,
     "openenv serve, a thread a session": _OURS.format(blocking=True) + _SERVE,
-    "plain uvicorn, BLOCKING = False": _OURS.format(blocking=False) + _UVICORN,
+    PLAIN: _OURS.format(blocking=False) + _UVICORN,
 }
 """By name; the first is what the others are compared with."""
-
-PEER = "OpenEnv 0.10.0, plain uvicorn"
 
 UPSTREAM = (
     """
@@ -94,6 +97,6 @@ from openenv.core.env_server.interfaces import Environment
 from openenv.core.env_server.types import Action, Observation, State
 """
     + _ECHO.format(blocking=True)
-    + _UVICORN
+    + _UVICORN.replace('"error"', '"critical"')  # it logs a traceback for every client that just goes
 )
 """The same environment on OpenEnv 0.10.0."""

@@ -21,6 +21,9 @@ from urllib.parse import urlsplit
 
 from benchmarks.servers import PEER, SERVERS, UPSTREAM
 
+Rates = dict[str, dict[int, float]]
+"""Steps a second, by the server's name and the number of connections."""
+
 _STEP = b'{"type":"step","data":{"message":"Hello, World!"}}'
 PING = 0x89
 """How the frame of a ping begins."""
@@ -133,31 +136,32 @@ def take_cores() -> int | None:
     return cores[0]
 
 
-def measure(connections: Sequence[int], seconds: float, peer: str | None) -> dict[str, dict[int, float]]:
-    """Measure every server at every number of connections, and print each row when it is there.
+@contextmanager
+def apart() -> Iterator[int | None]:
+    """Keep one core for servers while this lasts, and give it; None on a machine with one."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    try:
+        yield take_cores()
+    finally:
+        if allowed:
+            os.sched_setaffinity(0, allowed)
+
+
+def measure(connections: Sequence[int], seconds: float, peer: str | None) -> Rates:
+    """Measure every server at every number of connections.
 
     Args:
         connections: How many at once, one number a column.
         seconds: How long each cell is measured.
         peer: A Python with OpenEnv 0.10.0, or None to leave it out.
-
-    Returns:
-        Steps a second, by the server's name and the number of connections.
     """
-    core = take_cores()
     servers = [(name, sys.executable, source) for name, source in SERVERS.items()]
     if peer:
         servers.append((PEER, peer, UPSTREAM))
-    rates: dict[str, dict[int, float]] = {}
     with ExitStack() as stack:
+        core = stack.enter_context(apart())
         urls = {name: stack.enter_context(served(source, core, python)) for name, python, source in servers}
-        print("steps/s (share of the floor)".ljust(36), *(f"{n:>16} conn" for n in connections))
-        for name, url in urls.items():
-            rates[name] = {count: _measure(url, count, seconds) for count in connections}
-            floor = next(iter(rates.values()))
-            cells = [f"{rate:>13,.0f} ({rate / floor[count]:>4.0%})" for count, rate in rates[name].items()]
-            print(name.ljust(36), *cells, flush=True)
-    return rates
+        return {name: {count: _measure(url, count, seconds) for count in connections} for name, url in urls.items()}
 
 
 def main() -> None:
@@ -167,7 +171,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--peer", metavar="PYTHON", help="measure OpenEnv 0.10.0 too, installed for this Python")
     args = parser.parse_args()
-    measure(args.connections, args.seconds, args.peer)
+    rates = measure(args.connections, args.seconds, args.peer)
+    floor = next(iter(rates.values()))
+    print("steps/s (share of the floor)".ljust(36), *(f"{count:>16} conn" for count in args.connections))
+    for name, row in rates.items():
+        cells = [f"{rate:>13,.0f} ({rate / floor[count]:>4.0%})" for count, rate in row.items()]
+        print(name.ljust(36), *cells)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tests.support.echo import EchoAction, EchoEnvironment, EchoObservation
 from tests.support.folders import environment_folder
 from tests.support.serving import serving
 
-QUICK = ["--seconds", "0.1", "--connections", "1,2", "--vectors", ""]
+QUICK = ["--seconds", "0.1", "--connections", "1,2", "--vectors", "3"]
 
 
 def test_figures_stand_in_columns() -> None:
@@ -42,7 +42,7 @@ def test_a_folder_is_served_measured_and_drawn(tmp_path: Path) -> None:
     ran = CliRunner().invoke(app, ["bench", str(folder), *QUICK, "--json", "--plot", str(plot)])
     assert ran.exit_code == 0, ran.output
     measured = json.loads(ran.stdout)
-    assert [row["shape"]["sessions"] for row in measured["rows"]] == [1, 2]
+    assert [row["shape"]["sessions"] for row in measured["rows"]] == [1, 2, 3]
     assert all(row["steps_per_s"] > 0 and row["bytes_per_session"] is not None for row in measured["rows"])
     assert plot.read_text().startswith("<svg ")
 
@@ -51,10 +51,11 @@ def test_a_server_is_measured_where_it_is() -> None:
     with serving(create_app(EchoEnvironment, EchoAction, EchoObservation)) as url:
         ran = CliRunner().invoke(app, ["bench", url, *QUICK, "--action", '{"message": "hi"}'])
     assert (ran.exit_code, ran.stderr) == (0, "")
-    assert [line.split()[:2] for line in ran.stdout.splitlines()[:3]] == [
+    assert [line.split()[:2] for line in ran.stdout.splitlines()[:4]] == [
         ["sessions", "steps/s"],
         ["1", "socket"],
         ["2", "sockets"],
+        ["3", "in"],
     ]
 
 

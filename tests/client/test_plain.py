@@ -1,3 +1,4 @@
+import numpy
 import pytest
 
 from openenv.client.plain import PlainLink, give_up, half_for
@@ -27,6 +28,12 @@ def test_reply_finds_its_call() -> None:
 def test_what_only_a_link_can_say_is_refused(request_: Open | Batch | Step, lane: int | None) -> None:
     with pytest.raises(LocalError, match=r"needs a server that speaks openenv\.v2"):
         PlainLink().ask(request_, lane)
+
+
+def test_arrays_of_an_action_are_lists() -> None:
+    link = PlainLink()
+    link.ask(Step({"push": [numpy.array([[1.5], [numpy.inf]]), {"joint": numpy.int64(3)}]}), 0)
+    assert link.outgoing() == [b'{"type":"step","data":{"push":[[[1.5],[Infinity]],{"joint":3}]}}']
 
 
 def test_call_given_up_breaks_the_session() -> None:

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, RootModel
 
 from openenv import Action, Observation
 from openenv.env.adapter import parse_action
-from openenv.env.arrays import RawArrays, array_fields
+from openenv.env.arrays import AS_SENT, RawArrays, array_fields
 from openenv.env.encoding import encode_observation
 from openenv.errors import BadAction, BadObservation
 
@@ -106,7 +106,7 @@ def test_describing_what_nobody_can_write_is_refused() -> None:
 def test_fields_that_hold_arrays_are_known_by_their_annotation() -> None:
     assert array_fields(Moved) == {"torque": numpy.float32, "loose": None}
     assert array_fields(Turned) == {}
-    assert array_fields(Spaced) == {"action": None}
+    assert array_fields(Spaced) == {"action": AS_SENT}
 
 
 def test_field_that_asks_for_an_array_gets_one_however_it_came() -> None:
@@ -114,6 +114,12 @@ def test_field_that_asks_for_an_array_gets_one_however_it_came() -> None:
         action: Any = parse_action(Moved, {"torque": given, "loose": [[1], [2]]})
         assert (action.torque.dtype, action.torque.tolist()) == (numpy.float32, [1.0, 2.5])
         assert action.loose.shape == (2, 1)
+
+
+def test_field_whose_metadata_asks_for_arrays_is_given_what_was_sent() -> None:
+    sent = [1, [2, 3], numpy.arange(2)]
+    action: Any = parse_action(Spaced, {"action": sent})
+    assert action.action is sent
 
 
 def test_field_that_does_not_gets_lists() -> None:

@@ -54,6 +54,23 @@ def test_long_space_is_named_by_its_beginning() -> None:
     assert len(str(caught.value)) < 400
 
 
+def test_space_asks_for_arrays_if_its_members_hold_some() -> None:
+    assert InSpace(ARM).takes_arrays
+    assert not InSpace(spaces.Discrete(2)).takes_arrays
+    move: Any = parse_action(Move, {"arm": {"push": np.array([1, 0], np.float32), "joint": np.int64(1)}})
+    assert move.arm["push"].tolist() == [1, 0]
+
+
+def test_arrays_are_lists_in_json_and_stay_arrays_elsewhere() -> None:
+    move = Move.model_construct(arm={"push": np.array([0.5, 1], np.float32), "joint": 1})
+    assert move.model_dump_json() == '{"metadata":{},"arm":{"joint":1,"push":[0.5,1.0]}}'
+    assert isinstance(move.model_dump()["arm"]["push"], np.ndarray)
+    seen = Seen(where=(np.array([0.5, 0.25], np.float32), 2))
+    encoded = encode_observation(seen, source="s", raw=True)
+    assert encoded.observation == b'{"metadata":{},"where":[{"$array":["<f4",[2],0]},2]}'
+    assert [bytes(each) for each in encoded.arrays] == [np.array([0.5, 0.25], "<f4").tobytes()]
+
+
 def test_observation_is_written_by_its_space() -> None:
     seen = Seen(where=(np.array([0.5, 0.25], np.float32), 2))
     assert encode_observation(seen, source="s").observation == b'{"metadata":{},"where":[[0.5,0.25],2]}'

@@ -87,6 +87,12 @@ def test_options_of_gymnasium_are_one_argument_and_those_of_others_are_several()
     assert other.reset_options(3, options) == {"low": [1, 2], "seed": 3}
 
 
+def test_arrays_of_an_action_stay_arrays() -> None:
+    declared = Declared("push", spaces.Box(0, 1, (2,)), "seen", spaces.Discrete(2), None)
+    sent = declared.action([0, 1])["push"]
+    assert (sent.dtype, sent.tolist()) == (np.float32, [0.0, 1.0])
+
+
 def test_action_of_another_kind_is_refused() -> None:
     assert DECLARED.action(np.int64(1)) == {"action": 1}
     with pytest.raises(LocalError, match=r"does not fit Discrete\(2\): 'x' is no whole number"):

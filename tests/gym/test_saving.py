@@ -14,6 +14,7 @@ from openenv.gym.client import GymClient
 from openenv.gym.environment import GymEnvironment, QuickGymEnvironment, environment_class
 from openenv.gym.saving import can_save, restored, saved
 from openenv.gym.source import GymSource
+from openenv.gym.values import plain
 from openenv.server import ServerConfig
 from tests.gym.conftest import Serve
 from tests.gym.worlds import Mixed
@@ -59,9 +60,9 @@ def trajectory(client: GymClient, space: gymnasium.Space[Any], steps: int = 80) 
     told: list[Any] = []
     for _ in range(steps):
         result = client.step({"action": np.asarray(space.sample()).tolist()})
-        told.append((result.observation, result.reward, result.done))
+        told.append((plain(result.observation), result.reward, result.done))
         if result.done:
-            told.append(client.reset().observation)
+            told.append(plain(client.reset().observation))
     return told
 
 

@@ -9,7 +9,7 @@ import pytest
 from gymnasium import spaces
 from gymnasium.utils.env_checker import data_equivalence
 
-from openenv.gym.values import Misfit, decode, encode, plain
+from openenv.gym.values import Misfit, decode, encode, is_inside, plain
 from tests.gym.worlds import ALL_SPACES
 
 BOX = spaces.Box(-1, 1, (2,), np.float32)
@@ -126,3 +126,10 @@ def test_empty_sequences_travel() -> None:
     stacked = spaces.Sequence(spaces.Box(0, 1, (2,)), stack=True)
     assert decode(stacked, plain(encode(stacked, np.zeros((0, 2), np.float32)))).shape == (0, 2)
     assert decode(spaces.Sequence(BOX), []) == ()
+
+
+@pytest.mark.parametrize("start", [0, -3, 2**63 - 5])
+def test_number_is_inside_where_the_space_says_so(start: int) -> None:
+    space = spaces.Discrete(4, start=start)
+    for number in (start - 1, start, start + 3, start + 4, -(2**70), 2**70):
+        assert is_inside(space, number) is space.contains(number)

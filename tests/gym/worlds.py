@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-__all__ = ["ALL_SPACES", "Misbehaving", "Mixed", "make_mixed"]
+__all__ = ["ALL_SPACES", "Misbehaving", "Mixed", "Unbounded", "make_mixed"]
 
 _Any: Any = spaces  # whose stubs take fewer arguments than the classes do
 ALL_SPACES: list[gymnasium.Space[Any]] = [
@@ -111,6 +111,21 @@ class Misbehaving(gymnasium.Env[Any, Any]):
                 return np.array([2.0, -3.0]), np.float32(0.1), np.bool_(True), np.bool_(False), {}
             case _:
                 return "no array", 0.0, False, False, {}
+
+
+class Unbounded(gymnasium.Env[Any, Any]):
+    """Takes infinities, and rewards what is one."""
+
+    def __init__(self) -> None:
+        self.action_space = spaces.Box(-np.inf, np.inf, (2,), np.float64)
+        self.observation_space = spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+        super().reset(seed=seed)
+        return 0, {}
+
+    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        return 1, float(np.isinf(action).sum()), False, False, {}
 
 
 def make_mixed(**kwargs: Any) -> Mixed:

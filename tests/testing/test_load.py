@@ -8,9 +8,9 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from openenv import create_app
-from openenv.errors import ConnectFailed, RemoteFault
+from openenv.errors import AtCapacity, BadAction, ConnectFailed, RemoteFault
 from openenv.server import ServerConfig
-from openenv.testing.load import Load, Measured, percentile, step_over_sockets
+from openenv.testing.load import Load, Measured, percentile, step_over_sockets, step_vector
 from tests.support.echo import EchoAction, EchoEnvironment, EchoObservation, ThreadedEcho
 from tests.support.serving import serving
 
@@ -127,6 +127,30 @@ def test_a_server_that_hangs_up_is_counted() -> None:
             await connection.send('{"type":"observation","data":{"observation":{},"reward":null,"done":false}}')
 
     assert asyncio.run(_against(leave_after_three, sessions=2)).faults == Counter(CONNECTION_LOST=2)
+
+
+def test_a_vector_counts_every_environment_it_steps() -> None:
+    opened = []
+    with serving(create_app(ShortEpisodes, EchoAction, EchoObservation)) as url:
+        measured = step_vector(load(url), 8, lambda: opened.append(True))
+    assert (opened, measured.faults, len(measured.open_s)) == ([True], Counter(), 1)
+    assert measured.steps_per_s == 8 * len(measured.step_s) / measured.seconds > 0
+
+
+def test_a_vector_that_has_no_room_or_a_wrong_action_is_told() -> None:
+    config = ServerConfig(max_sessions=2, queue_s=0)
+    with serving(create_app(EchoEnvironment, EchoAction, EchoObservation, config=config)) as url:
+        with pytest.raises(AtCapacity):
+            step_vector(load(url), 3)
+        with pytest.raises(BadAction):
+            step_vector(load(url, actions=({"message": 5},)), 2)
+
+
+def test_steps_of_a_vector_that_are_refused_later_are_counted() -> None:
+    actions = ({"message": "fine"}, {"message": "fine"}, {"message": "fine"}, {"message": "raise"})
+    with serving(create_app(ThreadedEcho, EchoAction, EchoObservation)) as url:
+        measured = step_vector(load(url, actions=actions), 2)
+    assert measured.faults["EXECUTION_ERROR"] > 0
 
 
 def test_percentiles_are_values_that_were_seen() -> None:

@@ -31,6 +31,8 @@ class Endpoint:
     max_message_bytes: int | None
     ping_interval_s: float | None
     ping_timeout_s: float | None
+    arrays: bool = False
+    """Whether NumPy's arrays travel as they are, to servers that can."""
     died: Callable[[], str | None] | None = None
     """For a server that the client owns: asks how it came to its end; None while it lives."""
 

@@ -54,7 +54,9 @@ class Link:
         self._recovery: Recovery | None = None
         self._socket = BlockingSocket(endpoint)
         self.extensions = self._socket.extensions
-        self.half = half_for(self._socket.subprotocol, binary=binary, arrays=arrays)
+        self.half = half_for(
+            self._socket.subprotocol, binary=binary or endpoint.arrays, arrays=arrays or endpoint.arrays
+        )
         if not isinstance(self.half, PlainLink):
             try:
                 self.half.attach(self._socket.receive(endpoint.connect_timeout_s))

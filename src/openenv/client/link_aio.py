@@ -41,7 +41,7 @@ class AsyncLink:
         self._recovery: Recovery | None = None
         self._mending: asyncio.Task[None] | None = None
         self.extensions = socket.extensions
-        self.half = half_for(socket.subprotocol, binary=binary, arrays=arrays)
+        self.half = half_for(socket.subprotocol, binary=binary or endpoint.arrays, arrays=arrays or endpoint.arrays)
 
     @classmethod
     async def open(cls, endpoint: Endpoint, *, binary: bool = False, arrays: bool = False) -> Self:

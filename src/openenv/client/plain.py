@@ -4,6 +4,7 @@ With it, whoever drives a `ClientLink` drives a server of the older dialect by t
 """
 
 import itertools
+from dataclasses import replace
 
 from openenv.errors import LocalError
 from openenv.protocol import (
@@ -17,10 +18,12 @@ from openenv.protocol import (
     Close,
     CloseLanes,
     Dialect1,
+    Json,
     LinkCall,
     LinkReply,
     LinkRequest,
     Open,
+    Step,
 )
 from openenv.protocol.link_messages import Acknowledge, Cancel, Fork, GetSnapshot, Restore
 
@@ -63,7 +66,8 @@ class PlainLink:
         """Start a call. Raises as `ClientSession.ask` does, and LocalError for what only a link can say."""
         if isinstance(request, _NEEDS_A_LINK) or lane != 0:
             raise LocalError(f"{type(request).__name__} of lane {lane} needs a server that speaks {SUBPROTOCOL}")
-        call = self._session.ask(request)
+        sent = replace(request, action=_listed(request.action)) if isinstance(request, Step) else request
+        call = self._session.ask(sent)
         self._unsent.append(call.frame)
         ticket = LinkCall(next(self._numbers), lane, request, 0, len(call.frame))
         self._waiting = (call, ticket)
@@ -118,3 +122,12 @@ def give_up(half: Half, call: LinkCall, cause: BaseException, *, cancel: bool) -
         half.abandon(call, cause)
     else:
         half.abandon(call, cancel=cancel)
+
+
+def _listed(value: Json) -> Json:
+    """Write arrays as lists, which is all that dialect 1 has."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: _listed(item) for key, item in value.items()}
+    return [_listed(item) for item in value] if isinstance(value, list) else value

@@ -13,7 +13,10 @@ from typing import Any
 from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
-__all__ = ["ARRAY_KEY", "RawArrays", "arranged", "array_fields", "plain"]
+__all__ = ["ARRAY_KEY", "AS_SENT", "RawArrays", "arranged", "array_fields", "plain"]
+
+AS_SENT = object()
+"""In place of a data type: arrays stay arrays, and lists lists; the field's validator makes of them what it needs."""
 
 ARRAY_KEY = "$array"
 """Key of what stands in the JSON for an array that lies beside it: data type, shape, and which one."""
@@ -56,8 +59,8 @@ def plain(value: Any) -> Any:
 def array_fields(model: type[BaseModel]) -> Mapping[str, Any]:
     """Name the fields of an action that hold arrays, each with the data type that its annotation asks for, or None.
 
-    A field holds one if it is annotated as `numpy.ndarray` or `numpy.typing.NDArray`, maybe optional, or if its
-    annotation has metadata that says so by `takes_arrays = True`.
+    A field holds one if it is annotated as `numpy.ndarray` or `numpy.typing.NDArray`, maybe optional. One whose
+    annotation has metadata that says so by `takes_arrays = True` is given what was sent, `AS_SENT`.
     """
     numpy = sys.modules.get("numpy")
     found: dict[str, Any] = {}
@@ -94,7 +97,7 @@ def _is_raw(dtype: Any) -> bool:
 
 def _asks_for(field: FieldInfo, array_class: type | None) -> tuple[bool, Any]:
     if any(getattr(note, "takes_arrays", False) for note in field.metadata):
-        return True, None
+        return True, AS_SENT
     options = typing.get_args(field.annotation) or ()
     for annotated in (field.annotation, *options):
         if array_class is not None and array_class in (annotated, typing.get_origin(annotated)):
@@ -116,7 +119,7 @@ def _only_field(model: type[BaseModel]) -> str | None:
 def _made(value: Any, dtype: Any) -> Any:
     """Make an array of a list; what is one already stays, but for its data type."""
     numpy = sys.modules.get("numpy")
-    if numpy is None or not isinstance(value, list | numpy.ndarray):
+    if dtype is AS_SENT or numpy is None or not isinstance(value, list | numpy.ndarray):
         return value
     try:
         made = numpy.asarray(value, dtype=dtype)

@@ -1,5 +1,6 @@
 """A client that knows nothing of the environment's types, and can look at it as the page does."""
 
+from dataclasses import replace
 from typing import Any
 
 from openenv.client import GenericEnvClient
@@ -10,7 +11,11 @@ __all__ = ["GymClient"]
 
 
 class GymClient(GenericEnvClient):
-    """`GenericEnvClient` with views."""
+    """`GenericEnvClient` with views, and arrays as they are to servers that take them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # those of `EnvClient`
+        super().__init__(*args, **kwargs)
+        self._endpoint = replace(self._endpoint, arrays=True)
 
     def view(self) -> str:
         """Ask how the environment shows its latest observation, as HTML. Raises as `view_of` does."""

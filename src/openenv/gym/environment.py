@@ -32,21 +32,22 @@ class GymEnvironment(Environment[Action, Observation, State]):
         self._observation_class = models_of(self._env).observation
         self._name = source.name
         self._made_of = f"{source.name} {source.kwargs} of gymnasium {gymnasium.__version__}"
-        self._state = State()
+        self._episode_id: str | None = None
+        self._step_count = 0
 
     def reset(
         self, seed: int | None = None, episode_id: str | None = None, options: dict[str, Any] | None = None
     ) -> Observation:
         """Begin an episode; without a seed the environment's random numbers go on where they are."""
         observation, info = self._env.reset(seed=seed, options=options)
-        self._state = State(episode_id=episode_id)
+        self._episode_id, self._step_count = episode_id, 0
         metadata = info_to_metadata(info, has_terminated=False)
         return self._observation_class.model_construct(observation=observation, metadata=metadata)
 
     def step(self, action: Any) -> Observation:
         """Carry out an action, whose field `action` is a member of the action space."""
         observation, reward, terminated, truncated, info = self._env.step(action.action)
-        self._state.step_count += 1
+        self._step_count += 1
         return self._observation_class.model_construct(  # validated when it is written: what is wrong has a field then
             observation=observation,
             reward=reward,
@@ -58,7 +59,7 @@ class GymEnvironment(Environment[Action, Observation, State]):
     @property
     def state(self) -> State:
         """The episode's name, and how many steps it has had."""
-        return self._state
+        return State(episode_id=self._episode_id, step_count=self._step_count)
 
     def render_web(self, observation: Any) -> str | None:
         """Show the frame that the environment renders, when its render mode gives one."""
@@ -66,11 +67,11 @@ class GymEnvironment(Environment[Action, Observation, State]):
 
     def snapshot(self) -> bytes:
         """Save the environment, its random numbers included, where pickle keeps them."""
-        return saved(self._env, self._made_of, self._state)
+        return saved(self._env, self._made_of, (self._episode_id, self._step_count))
 
     def restore(self, data: bytes) -> None:
         """Go on with an environment that was saved, in place of the present one."""
-        env, self._state = restored(data, self._made_of)
+        env, (self._episode_id, self._step_count) = restored(data, self._made_of)
         self._env, old = env, self._env
         old.close()
 

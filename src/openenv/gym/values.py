@@ -24,7 +24,7 @@ from gymnasium.spaces import (
 )
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
-__all__ = ["Misfit", "decode", "encode", "plain"]
+__all__ = ["Misfit", "decode", "encode", "has_arrays", "is_inside", "plain"]
 
 Array = np.ndarray[Any, Any]
 
@@ -57,6 +57,18 @@ def decode(space: Space[Any], value: Any) -> Any:
         Misfit: It is no such value.
     """
     return _CODECS[type(space)][1](space, value)
+
+
+def has_arrays(space: Space[Any]) -> bool:
+    """Tell whether members of a space may hold arrays."""
+    return type(space) not in (Discrete, Text)
+
+
+def is_inside(space: Space[Any], member: Any) -> bool:
+    """Tell whether what `decode` made lies within the bounds of a space."""
+    if type(space) is Discrete:  # in a twentieth of the time that its own check takes, of numbers of any type
+        return bool(space.start <= member < space.start + space.n)
+    return bool(space.contains(member))
 
 
 def plain(value: Any) -> Any:

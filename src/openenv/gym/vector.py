@@ -113,7 +113,8 @@ class RemoteVectorEnv(VectorEnv[Any, Any, np.ndarray[Any, Any]]):
             lanes = ", ".join(map(str, np.flatnonzero(self._ended)))
             raise UsageError(f"the episodes of lanes {lanes} have ended; reset them by options={{'reset_mask': ...}}")
         resting = [int(i) for i in np.flatnonzero(self._ended)] if self._mode is AutoresetMode.NEXT_STEP else []
-        moving = [index for index in range(self.num_envs) if index not in set(resting)]
+        asleep = set(resting)
+        moving = [index for index in range(self.num_envs) if index not in asleep]
         sent = [self._declared.action(given[index]) for index in moving]  # first: nothing has happened if one is wrong
         begun = self._begin(resting)
         results = self._lanes.step(moving, sent) if moving else []

@@ -14,7 +14,7 @@ from typing import Any
 
 from openenv.errors import ConfigurationError, OpenEnvError
 from openenv.testing.actions import actions_for
-from openenv.testing.load import Load, Measured, percentile, step_over_sockets
+from openenv.testing.load import Load, Measured, percentile, step_over_sockets, step_vector
 from openenv.testing.schema import SchemaNotUnderstood
 from openenv.testing.wire import Address
 
@@ -141,7 +141,10 @@ def _row(shape: Shape, load: Load, process_group: int | None) -> Row:
             held.append(now)
 
     try:
-        measured = asyncio.run(step_over_sockets(load, shape.sessions, look))
+        if shape.is_vector:
+            measured = step_vector(load, shape.sessions, look)
+        else:
+            measured = asyncio.run(step_over_sockets(load, shape.sessions, look))
     except OpenEnvError as error:
         return Row(shape=shape, problem=str(error))
     grown = (held[0] - before) / shape.sessions if held and before is not None else None

@@ -6,6 +6,7 @@ prepared once and sent again and again. A reply is looked at for its kind and it
 
 import asyncio
 import base64
+import itertools
 import json
 import os
 import ssl
@@ -19,9 +20,10 @@ from typing import Any
 from websockets.frames import Opcode
 from websockets.uri import parse_uri
 
+from openenv.client import GenericEnvClient, StepResults
 from openenv.errors import ConnectFailed, OpenEnvError, RemoteFault
 
-__all__ = ["Load", "Measured", "percentile", "step_over_sockets"]
+__all__ = ["Load", "Measured", "percentile", "step_over_sockets", "step_vector"]
 
 _OPENING = 16
 """Sessions that are opened at once: a server is asked to hold many, not to accept all in one instant."""
@@ -55,13 +57,15 @@ class Measured:
 
     Attributes:
         sessions: How many were opened.
+        at_once: Steps that one call makes.
         seconds: How long was measured.
-        step_s: Durations of the steps answered meanwhile.
+        step_s: Durations of the calls answered meanwhile.
         open_s: How long each session took to open, from the connection to its first observation.
         faults: Error codes that were answered in place of observations, the time to warm up included.
     """
 
     sessions: int
+    at_once: int = 1
     seconds: float = 0.0
     step_s: "array[float]" = field(default_factory=lambda: array("d"))
     open_s: list[float] = field(default_factory=list)
@@ -70,7 +74,7 @@ class Measured:
     @property
     def steps_per_s(self) -> float:
         """Steps answered a second, of all sessions together."""
-        return len(self.step_s) / self.seconds if self.seconds else 0.0
+        return self.at_once * len(self.step_s) / self.seconds if self.seconds else 0.0
 
 
 def percentile(values: Sequence[float], part: float) -> float:
@@ -125,6 +129,32 @@ async def step_over_sockets(load: Load, sessions: int, on_open: Callable[[], Non
         for session in opened:
             session.drop()
     return measured
+
+
+def step_vector(load: Load, sessions: int, on_open: Callable[[], None] = lambda: None) -> Measured:
+    """Let so many sessions step together, as one vector of our own client. Raises and takes what its sibling does."""
+    measured = Measured(sessions=sessions, at_once=sessions)
+    actions = itertools.cycle(load.actions)
+    began = time.perf_counter()
+    with GenericEnvClient.vector(load.socket, sessions, headers=load.headers) as vector:
+        _raise_first(vector.reset())
+        measured.open_s.append(time.perf_counter() - began)
+        _raise_first(vector.step(list(itertools.islice(actions, sessions))))
+        on_open()
+        began = time.perf_counter() + load.seconds / 4
+        while (asked := time.perf_counter()) < began + load.seconds:
+            results = vector.step(list(itertools.islice(actions, sessions)))
+            if asked >= began:
+                measured.step_s.append(time.perf_counter() - asked)
+            measured.faults.update(getattr(error, "code", type(error).__name__) for error in results.errors.values())
+        measured.seconds = time.perf_counter() - began
+    return measured
+
+
+def _raise_first(results: StepResults[Any]) -> None:
+    """Raise what the first environment that failed did."""
+    for error in results.errors.values():
+        raise error
 
 
 async def _all(work: Any) -> None:
