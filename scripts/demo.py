@@ -1,4 +1,4 @@
-"""`make demo`: scaffold an environment, serve it, step it, drive it by four clients at once, and clean up."""
+"""`make demo`: scaffold an environment, serve it, step it, drive it by four clients, then as a vector; clean up."""
 
 import re
 import subprocess
@@ -48,7 +48,7 @@ def serving(environment: Path) -> Iterator[str]:
 
 
 def drive(url: str) -> None:
-    """Play an episode, then four at once."""
+    """Play an episode, then four at once, then sixty in one vector."""
     from my_env import MyAction, MyEnv  # type: ignore[import-not-found]  # scaffolded a moment ago
 
     with MyEnv(base_url=url) as env:
@@ -73,7 +73,14 @@ def drive(url: str) -> None:
     with ThreadPoolExecutor(4) as executor:
         for line in executor.map(episode, range(4)):
             say(f"  {line}")
-    say("")
+
+    say("\n>>> with MyEnv.vector(url, num_envs=60) as envs: ...")
+    with MyEnv.vector(url, num_envs=60) as envs:
+        envs.reset(seeds=7)
+        since, rounds = time.perf_counter(), 50
+        for _ in range(rounds):
+            envs.step([MyAction(message="Hello, World!")] * 60)
+        say(f"60 environments over one connection: {60 * rounds / (time.perf_counter() - since):,.0f} steps a second\n")
 
 
 def say(text: str) -> None:
