@@ -46,7 +46,12 @@ def _share(what: str, ratio: float, bound: float) -> Line:
 
 
 def _at_most(what: str, figure: float, bound: float, unit: str) -> Line:
-    return Line(what=what, bound=f"<= {bound:g} {unit}", figure=f"{figure:.3g} {unit}", is_held=figure <= bound)
+    return Line(
+        what=what,
+        bound=f"<= {bound:g} {unit}".rstrip(),
+        figure=f"{figure:.3g} {unit}".rstrip(),
+        is_held=figure <= bound,
+    )
 
 
 def _sockets(figures: Figures) -> Iterator[Line]:

@@ -84,10 +84,12 @@ def test_first_message_that_does_not_come() -> None:
 
 def test_encoding_of_a_frame_is_its_own() -> None:
     kinds: list[str] = []
+    read = threading.Event()
 
     def note(peer: Peer) -> None:
         while (frame := peer.next_event()) is not None:
             kinds.append(frame.opcode.name)
+        read.set()
 
     async def body(url: str) -> None:
         socket = await AsyncSocket.dial(endpoint(url))
@@ -97,6 +99,7 @@ def test_encoding_of_a_frame_is_its_own() -> None:
 
     with scripted(note) as url:
         run(body(url))
+        assert read.wait(10)
     assert kinds == ["TEXT", "BINARY", "CLOSE"]
 
 
