@@ -63,7 +63,8 @@ class Peer:
                 return None
             self._protocol.receive_data(data)
             self._events = self._protocol.events_received()
-            self._flush()
+            with suppress(OSError):  # the client has gone: what it said before counts
+                self._flush()
         return self._events.pop(0)
 
     def requests(self) -> Iterator[Json]:
