@@ -87,9 +87,11 @@ def test_encoding_of_a_frame_is_its_own() -> None:
     read = threading.Event()
 
     def note(peer: Peer) -> None:
-        while (frame := peer.next_event()) is not None:
-            kinds.append(frame.opcode.name)
-        read.set()
+        try:
+            while (frame := peer.next_event()) is not None:
+                kinds.append(frame.opcode.name)
+        finally:  # we answer a goodbye that waits for no answer, and are told so
+            read.set()
 
     async def body(url: str) -> None:
         socket = await AsyncSocket.dial(endpoint(url))
