@@ -243,6 +243,7 @@ def test_workers_stop_when_their_parent_is_killed(folder: Path, tmp_path: Path) 
 
 def test_link_is_resumed_through_a_worker_that_is_not_its_own(cluster: Serving) -> None:
     """Its own is stopped while the connection is accepted, so that another one has it; then it goes on."""
+    _on_two_workers(cluster.url)  # there is another one that has started
     with Client(cluster.url) as client:
         client.lanes(0)
         answer: Any = client.ask(Step({"message": "Hi"}), 0)
