@@ -180,7 +180,7 @@ async def _connect(load: Load) -> "_Session":
         raise ConnectFailed(f"cannot connect to {load.socket}: {error}; is the server running?") from error
     try:
         await session.up
-    except BaseException:
+    except BaseException:  # cancelled too: nobody else would hang up
         session.drop()
         raise
     return session
