@@ -202,7 +202,7 @@ class _Flood:
     def resumed(self) -> None:
         """Nothing waits here."""
 
-    def lost(self) -> None:
+    def lost(self, code: int | None = None) -> None:
         self.is_lost = True
 
 
