@@ -21,17 +21,8 @@ def test_fault_is_raised() -> None:
         view_of(Fault("EXECUTION_ERROR", "no screen"))
 
 
-async def _look(url: str) -> str:
-    async with GymClient(url) as client:
-        await client.reset()
-        return await GymClient.view_async(client._client)  # type: ignore[arg-type]  # the face's own client
-
-
-def test_view_is_had_both_ways(serve: Serve) -> None:
-    import asyncio
-
+def test_view_is_what_the_environment_draws(serve: Serve) -> None:
     url = serve("Mixed-v0", {"render_mode": "ansi"})
     with GymClient(url) as client:
         client.reset()
         assert client.view() == "<pre>a &lt;b&gt;\n&amp; c</pre>"
-    assert asyncio.run(_look(url)) == "<pre>a &lt;b&gt;\n&amp; c</pre>"

@@ -2,11 +2,15 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 
 from tests.server.isolated import Tables
-from tests.server.stage import Stage
+from tests.server.stage import AsyncStaged, InlineStaged, Stage, Staged, app_of
+from tests.support.echo import EchoEnvironment
+from tests.support.serving import TRANSPORTS, Served, serving
 
 # "Exception in ASGI application", "Task exception was never retrieved", "internal error while serving"
 _INTERNAL = ("asyncio", "uvicorn.error", "openenv.server")
@@ -22,6 +26,25 @@ def stage() -> Iterator[Stage]:
     stage = Stage()
     yield stage
     stage.release()
+
+
+@pytest.fixture(scope="module", params=TRANSPORTS)
+def served(request: pytest.FixtureRequest) -> Served:
+    """Serve an app over one of the two transports."""
+    return partial(serving, log_config=None, ws=request.param)
+
+
+@pytest.fixture(scope="module")
+def echo(served: Served) -> Iterator[str]:
+    """Serve the echo environment, with room for many."""
+    with served(app_of(EchoEnvironment, max_sessions=512, queue_s=0)) as url:
+        yield url
+
+
+@pytest.fixture(params=[InlineStaged, Staged, AsyncStaged])
+def flavour(request: pytest.FixtureRequest) -> Any:
+    """A staged environment of each kind: inline, on a thread, async."""
+    return request.param
 
 
 @pytest.fixture

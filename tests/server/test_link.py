@@ -1,7 +1,5 @@
 """`openenv.server.link`: many sessions on one socket, over both transports, asked by a client that is not ours."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -25,30 +23,11 @@ from openenv.protocol import (
     ViewIs,
 )
 from tests.server.lanes import Client, batch, messages
-from tests.server.stage import AsyncStaged, InlineStaged, Stage, Staged, app_of
+from tests.server.stage import AsyncStaged, Stage, Staged, app_of
 from tests.support.echo import EchoAction, EchoEnvironment, EchoObservation
-from tests.support.serving import serving
+from tests.support.serving import Served
 
-TRANSPORTS = ["websockets-sansio", "openenv.server.handover:FastWebSocket"]
 HI = Step({"message": "Hi"})
-Served = Callable[..., AbstractContextManager[str]]
-
-
-@pytest.fixture(scope="module", params=TRANSPORTS)
-def served(request: pytest.FixtureRequest) -> Served:
-    """Serve an app over one of the two transports."""
-    return partial(serving, log_config=None, ws=request.param)
-
-
-@pytest.fixture(scope="module")
-def echo(served: Served) -> Iterator[str]:
-    with served(app_of(EchoEnvironment, max_sessions=512, queue_s=0)) as url:
-        yield url
-
-
-@pytest.fixture(params=[InlineStaged, Staged, AsyncStaged])
-def flavour(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 def says(*words: str) -> list[dict[str, str]]:

@@ -1,9 +1,7 @@
 """`openenv.server.link`: arrays as raw buffers, by both transports."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import numpy
@@ -16,30 +14,10 @@ from openenv.protocol import (
 from openenv.server import create_app
 from tests.server.lanes import Client, batch, messages, text_of
 from tests.server.peers import ws
-from tests.server.stage import AsyncStaged, InlineStaged, Staged, app_of
 from tests.support.echo import EchoEnvironment, EchoObservation
-from tests.support.serving import serving
+from tests.support.serving import Served
 
-TRANSPORTS = ["websockets-sansio", "openenv.server.handover:FastWebSocket"]
 HI = Step({"message": "Hi"})
-Served = Callable[..., AbstractContextManager[str]]
-
-
-@pytest.fixture(scope="module", params=TRANSPORTS)
-def served(request: pytest.FixtureRequest) -> Served:
-    """Serve an app over one of the two transports."""
-    return partial(serving, log_config=None, ws=request.param)
-
-
-@pytest.fixture(scope="module")
-def echo(served: Served) -> Iterator[str]:
-    with served(app_of(EchoEnvironment, max_sessions=512, queue_s=0)) as url:
-        yield url
-
-
-@pytest.fixture(params=[InlineStaged, Staged, AsyncStaged])
-def flavour(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 def test_array_of_a_batch_is_one_row_a_lane(served: Served) -> None:

@@ -2,8 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -15,30 +14,10 @@ from openenv.protocol import (
 )
 from tests.server.lanes import Client, closed_with, text_of
 from tests.server.peers import ws
-from tests.server.stage import AsyncStaged, InlineStaged, Stage, Staged, app_of
-from tests.support.echo import EchoEnvironment
-from tests.support.serving import serving
+from tests.server.stage import Stage, Staged, app_of
+from tests.support.serving import Served
 
-TRANSPORTS = ["websockets-sansio", "openenv.server.handover:FastWebSocket"]
 HI = Step({"message": "Hi"})
-Served = Callable[..., AbstractContextManager[str]]
-
-
-@pytest.fixture(scope="module", params=TRANSPORTS)
-def served(request: pytest.FixtureRequest) -> Served:
-    """Serve an app over one of the two transports."""
-    return partial(serving, log_config=None, ws=request.param)
-
-
-@pytest.fixture(scope="module")
-def echo(served: Served) -> Iterator[str]:
-    with served(app_of(EchoEnvironment, max_sessions=512, queue_s=0)) as url:
-        yield url
-
-
-@pytest.fixture(params=[InlineStaged, Staged, AsyncStaged])
-def flavour(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 # ---- bad input

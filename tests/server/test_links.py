@@ -2,8 +2,8 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
 
@@ -16,17 +16,9 @@ from tests.server.lanes import Client, batch, closed_with, messages
 from tests.server.peers import reply, ws
 from tests.server.stage import AsyncStaged, InlineStaged, Stage, Staged, app_of
 from tests.support.echo import EchoAction, EchoEnvironment, EchoObservation
-from tests.support.serving import serving
+from tests.support.serving import Served
 
-TRANSPORTS = ["websockets-sansio", "openenv.server.handover:FastWebSocket"]
 HI = Step({"message": "Hi"})
-Served = Callable[..., AbstractContextManager[str]]
-
-
-@pytest.fixture(scope="module", params=TRANSPORTS)
-def served(request: pytest.FixtureRequest) -> Served:
-    """Serve an app over one of the two transports."""
-    return partial(serving, log_config=None, ws=request.param)
 
 
 class Counting(EchoEnvironment):

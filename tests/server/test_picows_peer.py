@@ -16,7 +16,7 @@ from openenv.server.conversation import Peer
 from tests.server.peers import ask, reply, step, ws
 from tests.server.stage import InlineStaged, Stage, Staged, app_of
 from tests.support.echo import EchoEnvironment
-from tests.support.serving import serving
+from tests.support.serving import TRANSPORTS, serving
 
 Served = Callable[..., AbstractContextManager[str]]
 
@@ -25,7 +25,7 @@ FIN = 0x80
 RESET = b'{"type":"reset"}'
 
 
-@pytest.fixture(scope="module", params=["websockets-sansio", "openenv.server.handover:FastWebSocket"])
+@pytest.fixture(scope="module", params=TRANSPORTS)
 def served(request: pytest.FixtureRequest) -> Served:
     """Serve an app over one of the two transports."""
     return partial(serving, log_config=None, ws=request.param)

@@ -14,11 +14,12 @@ from openenv.server.relay import resumed_link
 from tests.server.lanes import Client, batch, closed_with, messages
 from tests.server.neighbours import worker, workers
 from tests.server.peers import reply, ws
+from tests.support.serving import TRANSPORTS
 
 HI = Step({"message": "Hi"})
 
 
-@pytest.fixture(scope="module", params=["websockets-sansio", "openenv.server.handover:FastWebSocket"])
+@pytest.fixture(scope="module", params=TRANSPORTS)
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The URLs of two workers."""
     with workers(tmp_path_factory.mktemp("pair"), ws=request.param) as urls:

@@ -18,7 +18,7 @@ from tests.server.peers import ask, closing, http, reply, ws
 from tests.server.stage import Stage, Staged, app_of
 from tests.support.command import expect_refusal
 from tests.support.echo import EchoEnvironment
-from tests.support.serving import serving
+from tests.support.serving import TRANSPORTS, serving
 
 
 def test_sessions_are_found_below_middleware() -> None:
@@ -31,7 +31,7 @@ def test_app_of_others_has_no_sessions(app: Any) -> None:
     assert table_of(app) is None
 
 
-@pytest.fixture(params=["websockets-sansio", "openenv.server.handover:FastWebSocket"])
+@pytest.fixture(params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

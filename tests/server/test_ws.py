@@ -14,7 +14,7 @@ from openenv.server import create_app
 from tests.server.peers import ask, closing, reply, step, ws
 from tests.server.stage import AsyncStaged, InlineStaged, Stage, Staged, app_of
 from tests.support.echo import EchoAction, EchoEnvironment, EchoObservation
-from tests.support.serving import serving
+from tests.support.serving import TRANSPORTS, serving
 
 RESET = {"type": "reset"}
 STATE = {"type": "state"}
@@ -34,7 +34,7 @@ class PickyAction(EchoAction):
         return message
 
 
-@pytest.fixture(scope="module", params=["websockets-sansio", "openenv.server.handover:FastWebSocket"])
+@pytest.fixture(scope="module", params=TRANSPORTS)
 def served(request: pytest.FixtureRequest) -> Served:
     """Serve an app over one of the two transports."""
     return partial(serving, log_config=None, ws=request.param)

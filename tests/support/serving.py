@@ -1,14 +1,19 @@
 """A real server for a test: uvicorn in a thread, on a port of its own, stopped and joined at the end."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import uvicorn
 
 from openenv.server.run import bind, url_of, websocket_transport
 from openenv.server.serving import DrainingServer
+
+TRANSPORTS = ("websockets-sansio", "openenv.server.handover:FastWebSocket")
+"""What may carry `/ws`: ASGI, and picows."""
+Served = Callable[..., AbstractContextManager[str]]
+"""`serving`, with settings of its own."""
 
 
 class _Announcing(DrainingServer):

@@ -102,11 +102,6 @@ class AsyncLine:
         return self._session is not None and self._session.is_used
 
     @property
-    def is_live(self) -> bool:
-        """Whether there is a session, and nothing that has arrived says that it is lost."""
-        return self._session is not None and self._session.is_usable
-
-    @property
     def is_ready(self) -> bool:
         """Whether there is a session in which another episode may begin at once."""
         return self._session is not None and self._session.is_ready

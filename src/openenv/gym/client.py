@@ -21,10 +21,6 @@ class GymClient(GenericEnvClient):
         """Ask how the environment shows its latest observation, as HTML. Raises as `view_of` does."""
         return view_of(self._sync_line().ask(GetView()))
 
-    async def view_async(self) -> str:
-        """As `view`, for a client that is asynchronous."""
-        return view_of(await self._async_line().ask(GetView()))
-
 
 def view_of(reply: LinkReply) -> str:
     """Take the HTML out of a reply.
