@@ -109,11 +109,12 @@ def test_all_who_wait_hear_of_the_close() -> None:
 
 def test_call_that_is_cancelled_on_the_server_as_well_is_never_made() -> None:
     async def body(link: AsyncLink, server: Linked) -> None:
-        await link.exchange(Open((0,)), None, 5)
+        await link.exchange(Open((0, 1)), None, 5)
         slow = asyncio.create_task(link.exchange(Step({"message": "wait"}), 0, 5))
         await asyncio.to_thread(server.entered.wait, 5)
         call = link.ask(Step({"message": "never"}), 0, partial(pytest.fail))
         link.abandon(call, TimeoutError(), cancel=True)
+        await link.exchange(GetState(), 1, 5)  # once this is answered, the cancellation was heard
         server.gate.set()
         await slow
         assert isinstance(await link.exchange(Reset(), 0, 5), Observed)

@@ -8,6 +8,7 @@ from openenv.errors import EnvironmentFailed, UsageError
 from openenv.gym.client import GymClient, view_of
 from openenv.protocol import Fault, ViewIs
 from tests.gym.conftest import Serve
+from tests.gym.worlds import Mixed
 
 
 @pytest.mark.parametrize("view", [{"html": None, "actions": []}, {}, None, {"html": 3}])
@@ -22,7 +23,7 @@ def test_fault_is_raised() -> None:
 
 
 def test_view_is_what_the_environment_draws(serve: Serve) -> None:
-    url = serve("Mixed-v0", {"render_mode": "ansi"})
+    url = serve(Mixed, {"render_mode": "ansi"})
     with GymClient(url) as client:
         client.reset()
         assert client.view() == "<pre>a &lt;b&gt;\n&amp; c</pre>"
