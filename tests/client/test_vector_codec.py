@@ -1,15 +1,17 @@
 """Columns are read and written as one by one, whichever way is quicker."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import orjson
 import pytest
+from gymnasium import spaces
 from pydantic import ConfigDict
 
 from openenv import Action, EnvClient, GenericEnvClient, Observation, State, StepResult
 from openenv.client.vector_codec import VectorCodec, mentions_arrays
 from openenv.errors import EnvironmentFailed, LocalError, PeerError
+from openenv.gym import InSpace
 from openenv.protocol import BatchReply, Fault, Observed, StateIs
 from tests.support.echo import EchoAction, EchoEnv
 
@@ -29,6 +31,20 @@ class PictureEnv(EnvClient[EchoAction, Picture, State]): ...
 
 
 class InsideEnv(EnvClient[Inside, Observation, State]): ...
+
+
+class Spaced(Action):
+    action: Annotated[Any, InSpace(spaces.Box(0, 1, (2,)))]
+
+
+class MaybeSpaced(Observation):
+    found: Annotated[Any, InSpace(spaces.MultiBinary(2))] | None = None
+
+
+class SpacedEnv(EnvClient[Spaced, Observation, State]): ...
+
+
+class MaybeSpacedEnv(EnvClient[EchoAction, MaybeSpaced, State]): ...
 
 
 class OwnFormat(EchoEnv):
@@ -130,5 +146,5 @@ def test_states_are_read_each_by_itself() -> None:
 
 
 def test_array_fields_are_found_in_the_types() -> None:
-    kinds = (PictureEnv, InsideEnv, EchoEnv, GenericEnvClient, OwnFormat)
-    assert [mentions_arrays(kind(_URL)) for kind in kinds] == [True, True, False, False, False]
+    kinds = (PictureEnv, InsideEnv, SpacedEnv, MaybeSpacedEnv, EchoEnv, GenericEnvClient, OwnFormat)
+    assert [mentions_arrays(kind(_URL)) for kind in kinds] == [True] * 4 + [False] * 3

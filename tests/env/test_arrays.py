@@ -22,6 +22,8 @@ class Seen(Observation):
 class Moved(Action):
     torque: NDArray[numpy.float32]
     loose: numpy.ndarray[Any, Any] | None = None
+    any: NDArray[Any] | None = None
+    real: NDArray[numpy.floating[Any]] | None = None
     names: list[str] = Field(default_factory=list)
     count: Any = None
 
@@ -36,6 +38,11 @@ class Taking:
 
 class Spaced(Action):
     action: Annotated[Any, Taking()]
+
+
+class MaybeSpaced(Action):
+    action: Annotated[Any, Taking()] | None = None
+    other: int = 0
 
 
 # ---- out
@@ -104,9 +111,9 @@ def test_describing_what_nobody_can_write_is_refused() -> None:
 
 
 def test_fields_that_hold_arrays_are_known_by_their_annotation() -> None:
-    assert array_fields(Moved) == {"torque": numpy.float32, "loose": None}
+    assert array_fields(Moved) == {"torque": numpy.float32, "loose": None, "any": None, "real": None}
     assert array_fields(Turned) == {}
-    assert array_fields(Spaced) == {"action": AS_SENT}
+    assert array_fields(Spaced) == array_fields(MaybeSpaced) == {"action": AS_SENT}
 
 
 def test_field_that_asks_for_an_array_gets_one_however_it_came() -> None:

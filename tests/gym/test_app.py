@@ -51,6 +51,25 @@ def test_schema_and_metadata_say_what_it_is(serve: Serve) -> None:
     assert space_from_json(seen) == local.observation_space
 
 
+def test_schema_of_a_vector_says_what_it_is(serve: Serve) -> None:
+    import httpx
+
+    with httpx.Client(base_url=serve("CartPole-v1", num_envs=3), trust_env=False) as http:
+        schema = http.get("/schema").json()
+    local = gymnasium.make_vec("CartPole-v1", num_envs=3)
+    properties = schema["observation"]["properties"]
+    declared = {
+        name: space_from_json(each["x-gym-space"]) for name, each in properties.items() if "x-gym-space" in each
+    }
+    assert declared == {"observation": local.observation_space}
+    for name, kind in [("rewards", "number"), ("terminations", "boolean"), ("truncations", "boolean")]:
+        assert (properties[name]["items"]["type"], properties[name]["maxItems"]) == (kind, 3)
+    vector = schema["observation"]["x-gym-environment"]["vector"]
+    assert (vector["num_envs"], vector["autoreset_mode"]) == (3, "NextStep")
+    assert space_from_json(vector["single_action_space"]) == local.single_action_space
+    assert space_from_json(vector["single_observation_space"]) == local.single_observation_space
+
+
 @pytest.mark.parametrize("make", ["Mixed-v0", "tests.gym.worlds:make_mixed", make_mixed, Mixed])
 def test_id_entry_point_and_callable_are_served(make: Any, serve: Serve) -> None:
     with GenericEnvClient(serve(make)) as env:
@@ -74,6 +93,8 @@ def test_the_one_that_is_looked_at_is_closed_and_each_session_has_its_own(serve:
         ("FrozenLake-v1", {"render_mode": "ansi"}, None, "GymEnvironment"),
         (Mixed, None, None, "GymEnvironment"),
         (Mixed, None, False, "QuickGymEnvironment"),
+        ("CartPole-v1", {"num_envs": 2}, None, "GymVectorEnvironment"),
+        ("CartPole-v1", {"num_envs": 2}, False, "QuickGymVectorEnvironment"),
     ],
 )
 def test_calls_run_where_they_were_said_to(

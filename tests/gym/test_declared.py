@@ -10,16 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
 
 from openenv.errors import ConfigurationError, ConnectFailed, LocalError, OpenEnvError, PeerError, Refused
 from openenv.gym import make
-from openenv.gym.declared import About, Declared, declared_by
+from openenv.gym.declared import About, Declared, ServedVector, declared_by
 from openenv.gym.models import ENVIRONMENT_KEY
 from openenv.gym.schema import schema_of
 from openenv.types import StepResult
 
 DISCRETE = schema_of(spaces.Discrete(2))
 BOX = schema_of(spaces.Box(0, 1, (2,)))
+VECTOR = {
+    "num_envs": 2,
+    "autoreset_mode": "SameStep",
+    "single_action_space": DISCRETE["x-gym-space"],
+    "single_observation_space": BOX["x-gym-space"],
+}
 
 
 def schema(action: Any = DISCRETE, observation: Any = BOX, about: Any = None) -> dict[str, Any]:
@@ -35,6 +42,9 @@ def test_declaration_is_read() -> None:
     assert (declared.action_field, declared.observation_field) == ("action", "seen")
     assert declared.about == About("E-v0", True, "ansi", 5)
     assert declared_by(schema(), "u").about is None
+    vector = declared_by(schema(about={"vector": VECTOR}), "u").about
+    assert vector is not None
+    assert vector.vector == ServedVector(2, AutoresetMode.SAME_STEP, spaces.Discrete(2), spaces.Box(0, 1, (2,)))
 
 
 @pytest.mark.parametrize(
@@ -51,6 +61,14 @@ def test_declaration_is_read() -> None:
         (schema(action={"x-gym-space": {"space": "Blob"}}), PeerError, "unknown kind 'Blob'"),
         (schema(observation={"x-gym-space": None}), PeerError, "described by a NoneType"),
         (schema(about=3), PeerError, "x-gym-environment is a int in place of an object"),
+        (schema(about={"vector": 3}), PeerError, "what the server says of its vector makes no sense"),
+        (schema(about={"vector": {}}), PeerError, "KeyError\\('num_envs'\\)"),
+        (schema(about={"vector": {**VECTOR, "num_envs": 0}}), PeerError, "0 is no number of environments"),
+        (schema(about={"vector": {**VECTOR, "num_envs": True}}), PeerError, "True is no number of environments"),
+        (schema(about={"vector": {**VECTOR, "num_envs": 10**12}}), PeerError, "is no number of environments"),
+        (schema(about={"vector": {**VECTOR, "autoreset_mode": "Never"}}), PeerError, "'Never' is not a valid"),
+        (schema(about={"vector": {**VECTOR, "autoreset_mode": []}}), PeerError, "is not a valid"),
+        (schema(about={"vector": {**VECTOR, "single_action_space": 4}}), PeerError, "described by a int"),
     ],
 )
 def test_declaration_that_makes_no_sense_is_named(said: Any, error: type[OpenEnvError], complaint: str) -> None:

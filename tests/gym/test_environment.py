@@ -109,6 +109,7 @@ def test_closing_closes_the_environment() -> None:
         ("Taxi-v4", {}, True),
         ("Mixed-v0", {}, False),
         ("FrozenLake-v1", {"render_mode": "ansi"}, False),
+        ("CartPole-v1", {"num_envs": 2}, False),
     ],
 )
 def test_only_gymnasiums_own_small_environments_are_known_to_be_quick(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from openenv.errors import PeerError
-from openenv.gym.frames import frame_from_html, frame_to_html, png_from_array, png_to_array
+from openenv.gym.frames import frame_from_html, frame_to_html, frames_from_html, png_from_array, png_to_array
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 7), (5, 7, 3), (3, 2, 4), (400, 600, 3)])
@@ -86,3 +86,21 @@ def test_bomb_is_not_unpacked_further_than_its_header_says() -> None:
 def test_other_html_is_no_frame() -> None:
     with pytest.raises(PeerError, match="shows something else"):
         frame_from_html("<p>hello</p>")
+
+
+def test_frames_of_several_environments_arrive_apart() -> None:
+    frames: list[Any] = ["a <b>\n</pre><pre>", np.zeros((2, 3), np.uint8), "", np.ones((1, 1, 3), np.uint8)]
+    shown = "".join(str(frame_to_html(frame, f"bird > {index}")) for index, frame in enumerate(frames))
+    arrived = frames_from_html(shown, 4)
+    assert all(np.array_equal(one, other) for one, other in zip(arrived, frames, strict=True))
+
+
+@pytest.mark.parametrize("shown", ["", "<pre>a</pre>", "<pre>a</pre>x<pre>b</pre>", "<pre>a</pre>" * 3, "<pre>" * 2])
+def test_frames_that_are_not_as_many_as_environments_are_refused(shown: str) -> None:
+    with pytest.raises(PeerError, match="of 2 environments"):
+        frames_from_html(shown, 2)
+
+
+def test_one_frame_of_several_that_is_no_picture_is_refused() -> None:
+    with pytest.raises(PeerError, match="something else"):
+        frames_from_html('<pre>a</pre><img alt="b" src="http://elsewhere/x.png">', 2)

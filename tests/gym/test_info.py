@@ -11,6 +11,14 @@ from openenv.errors import PeerError
 from openenv.gym.info import EXTRAS_KEY, ReadInfo, info_to_metadata, metadata_to_info
 
 
+def objects(*items: Any) -> Any:
+    """Make an array of objects, as a vector's infos are."""
+    made = np.empty(len(items), dtype=object)
+    for index, item in enumerate(items):
+        made[index] = item
+    return made
+
+
 def travelled(info: dict[Any, Any]) -> ReadInfo:
     return metadata_to_info(json.loads(json.dumps(info_to_metadata(info, has_terminated=False), allow_nan=False)))
 
@@ -25,6 +33,11 @@ def travelled(info: dict[Any, Any]) -> ReadInfo:
         {"deep": {"list": [1, {"a": np.arange(3)}], "pair": (1, (2, np.float64(3)))}},
         {"dotted.key": np.int8(1), "": {"": (1,)}},
         {"nothing": {}, "none": [], "neither": ()},
+        {
+            "objects": objects(None, np.zeros(2, np.float32), np.zeros(2, np.float32)),
+            "_objects": np.array([False, True]),
+        },
+        {"deep": {"objects": objects({"a": np.int8(1)}, "text", (1, [np.uint8(2)]), objects(None))}, "no": objects()},
     ],
     ids=str,
 )
@@ -57,6 +70,7 @@ def test_arrays_are_lists_to_those_who_know_nothing_of_it() -> None:
         ({"a": b"bytes", "t": np.datetime64("2020-01-01")}, ("a", "t"), {}),
         ({EXTRAS_KEY: 1}, (EXTRAS_KEY,), {}),
         ({"long": np.longdouble(1)}, ("long",), {}),
+        ({"bad": objects(1, ...), "table": np.full((2, 2), None)}, ("bad", "table"), {}),
     ],
     ids=str,
 )
@@ -70,6 +84,13 @@ def test_info_that_holds_itself_is_cut() -> None:
     info["self"] = info
     assert travelled(info).info["n"] == 1
     assert len(travelled(info).left_out) == 1
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", "int16", "bool"])
+def test_type_of_a_vectors_rewards_is_said_unless_it_is_the_usual(kind: str) -> None:
+    metadata = info_to_metadata({}, reward_type=np.dtype(kind))
+    assert metadata == ({} if kind == "float64" else {EXTRAS_KEY: {"rewards": kind}})
+    assert metadata_to_info(metadata).reward_type == np.dtype(kind)
 
 
 def test_both_endings_at_once_survive() -> None:

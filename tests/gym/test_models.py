@@ -7,7 +7,8 @@ import gymnasium
 import pytest
 
 from openenv.errors import ConfigurationError
-from openenv.gym.models import ENVIRONMENT_KEY, GymAction, gives_frames, models_of
+from openenv.gym.models import BESIDE, ENVIRONMENT_KEY, GymAction, gives_frames, models_of
+from tests.gym.flocks import Flock, Mute
 from tests.gym.worlds import Mixed
 
 
@@ -31,6 +32,17 @@ def test_action_class_can_be_sent_to_another_process() -> None:
     assert arrived.model_json_schema() == made.model_json_schema()
     assert arrived.model_validate({"action": [1, [0, 0]]}).action[0] == 1
     assert pickle.loads(pickle.dumps(GymAction)) is GymAction
+
+
+def test_models_of_a_vector_have_three_arrays_beside_its_observation() -> None:
+    models = models_of(Flock(3))
+    assert models_of(Flock(3)) is models
+    assert models_of(Flock(2)) is not models
+    assert set(models.observation.model_fields) >= {"observation", *BESIDE}
+    arrived = pickle.loads(pickle.dumps(models.action))
+    assert arrived.model_validate({"action": [1, 2, 3]}).action.tolist() == [1, 2, 3]
+    assert models.observation.model_json_schema()[ENVIRONMENT_KEY]["vector"]["autoreset_mode"] == "SameStep"
+    assert models_of(Mute()).observation.about["vector"]["autoreset_mode"] is None
 
 
 def test_environment_without_spaces_is_refused() -> None:

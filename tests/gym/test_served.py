@@ -33,6 +33,20 @@ def test_registered_id_is_served_without_a_folder(options: tuple[str, ...], tmp_
         assert serving.stop() == 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--isolation", "process")])
+def test_vector_is_served_where_the_id_says_of_how_many(options: tuple[str, ...], tmp_path: Path) -> None:
+    with openenv_serve("gym:CartPole-v1?num_envs=3", "--max-sessions", "2", *options, cwd=tmp_path) as serving:
+        local = gymnasium.make_vec("CartPole-v1", num_envs=3)
+        one, two = make_vec(serving.url), make_vec(serving.url, 3)
+        for remote in (one, two):
+            assert np.array_equal(remote.reset(seed=1)[0], local.reset(seed=1)[0])
+            actions = np.array([0, 1, 1])
+            assert np.array_equal(remote.step(actions)[0], local.step(actions)[0])
+            remote.close()
+        assert serving.stop() == 0
+
+
 def test_environment_of_a_module_in_the_current_folder_is_served(tmp_path: Path) -> None:
     (tmp_path / "my_world.py").write_text(
         "import gymnasium\nfrom tests.gym.worlds import Mixed\n\ngymnasium.register('MyWorld-v0', Mixed)\n"
@@ -50,6 +64,7 @@ def test_environment_of_a_module_in_the_current_folder_is_served(tmp_path: Path)
         ("gym:NoSuchEnv-v0", "Gymnasium cannot make 'NoSuchEnv-v0'"),
         ("gym:", "OPENENV_GYM is not set|names no environment"),
         ("gym:CartPole-v1?a", "write its arguments as name=value"),
+        ("gym:CartPole-v1?num_envs=none", "num_envs='none': must be a number of 1 or more"),
         ("gym:no_such_module:Env-v0", "there is no module 'no_such_module'"),
     ],
 )

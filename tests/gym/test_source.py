@@ -5,10 +5,12 @@ from typing import Any
 
 import gymnasium
 import pytest
-from gymnasium.vector import SyncVectorEnv
+from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
+from gymnasium.vector import SyncVectorEnv, VectorEnv
 
 from openenv.errors import ConfigurationError
 from openenv.gym.source import GymSource, parse_target
+from tests.gym.flocks import Flock
 from tests.gym.worlds import Mixed, make_mixed
 
 
@@ -64,8 +66,27 @@ class _Fails:
         raise ZeroDivisionError("inside the environment")
 
 
-def _vector() -> Any:
-    return SyncVectorEnv([Mixed])
+@pytest.mark.parametrize(
+    ("make", "kwargs", "kind"),
+    [
+        ("CartPole-v1", {"sutton_barto_reward": True}, CartPoleVectorEnv),
+        ("CartPole-v1", {"vectorization_mode": "sync", "vector_kwargs": {"autoreset_mode": "SameStep"}}, SyncVectorEnv),
+        ("Mixed-v0", {"render_mode": "ansi"}, SyncVectorEnv),
+        ("Flock-v0", {}, Flock),
+        ("tests.gym.flocks:Flock-v0", {}, Flock),
+        ("tests.gym.flocks:Flock", {}, Flock),
+        (Flock, {"render_mode": "ansi"}, Flock),
+    ],
+)
+def test_vector_is_built_where_its_size_is_given(make: Any, kwargs: dict[str, Any], kind: type[Any]) -> None:
+    source = GymSource(make, {**kwargs, "num_envs": 3})
+    one, two = source.build(), source.build()
+    assert type(one) is type(two) is kind
+    assert one is not two
+    assert isinstance(one, VectorEnv)
+    assert one.num_envs == 3
+    for env in (one, two):
+        env.close()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +98,11 @@ def _vector() -> Any:
         ("no_such_module:Env-v0", {}, "there is no module 'no_such_module'; is it installed?"),
         ("tests.gym.no_such:Env-v0", {}, "there is no module 'tests.gym.no_such'"),
         (dict, {}, "dict makes a dict, which is no gymnasium.Env"),
-        (_vector, {}, "_vector makes a VectorEnv"),
+        ("Flock-v0", {}, r"'Flock-v0': .*say of how many environments, like Flock-v0\?num_envs=8"),
+        ("tests.gym.flocks:Flock-v0", {}, "registered as a vector only"),
+        ("CartPole-v1", {"num_envs": -1}, "num_envs=-1: must be a number of 1 or more"),
+        ("CartPole-v1", {"num_envs": 2.0}, r"num_envs=2\.0: must be a number"),
+        ("Mixed-v0", {"num_envs": 2, "vectorization_mode": "vector_entry_point"}, "doesn't have a vector entry point"),
     ],
 )
 def test_what_cannot_be_made_is_said(make: Any, kwargs: dict[str, Any], complaint: str) -> None:

@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import data_equivalence
 
+from openenv import EnvClient, State
 from openenv.gym import make, make_vec
 from openenv.gym.client import GymClient
 from openenv.protocol import SUBPROTOCOL
+from openenv.server import ServerConfig, create_app
+from openenv.server.config import ISOLATIONS
 from tests.gym.conftest import Serve
 from tests.gym.wiretap import Frame, tapped
-from tests.gym.worlds import Unbounded
+from tests.gym.worlds import Cart, Push, Seen, Unbounded
 from tests.server.lanes import text_of
+from tests.support.serving import serving
 
 STEPS = 5
 IDS = ["Pendulum-v1", "CartPole-v1", "Mixed-v0"]
@@ -71,9 +75,13 @@ def drive(url: str, name: str) -> None:
     vector.close()
 
 
-@pytest.mark.parametrize("name", IDS)
-def test_no_list_of_numbers_crosses_in_dialect_2(name: str, serve: Serve) -> None:
-    with tapped(serve(name), SUBPROTOCOL) as (url, asked, answered):
+@pytest.mark.parametrize(("name", "isolation"), [*((name, "thread") for name in IDS), ("Mixed-v0", "process")])
+def test_no_list_of_numbers_crosses_in_dialect_2(name: str, isolation: str, serve: Serve) -> None:
+    with tapped(serve(f"tests.gym.worlds:{name}", config=ServerConfig(isolation=isolation)), SUBPROTOCOL) as (
+        url,
+        asked,
+        answered,
+    ):
         drive(url, name)
     actions, observations = values(asked, "action"), observed(answered)
     assert len(actions) > STEPS
@@ -90,6 +98,27 @@ def test_lists_cross_in_dialect_1(name: str, serve: Serve) -> None:
     assert all(isinstance(frame, str) and "$array" not in frame for frame in (*asked, *answered))
     assert all(map(numbers, observed(answered)))
     assert all(map(numbers, values(asked, "action"))) is bool(ARRAYS[name][0])
+
+
+class PushEnv(EnvClient[Push, Seen, State]): ...
+
+
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+def test_fields_of_a_typed_client_that_are_in_a_space_cross_as_arrays(isolation: str) -> None:
+    app = create_app(Cart, Push, Seen, config=ServerConfig(isolation=isolation))
+    with (
+        serving(app) as server,
+        tapped(server, SUBPROTOCOL) as (url, asked, answered),
+        PushEnv.vector(url, 2) as vector,
+    ):
+        vector.reset()
+        force = np.array([0.25, -1], np.float32)
+        results = vector.step([Push(force=force), Push(force=[0.5, 1])])
+        assert results[0].observation.place.tobytes() == force.tobytes()
+        assert results[1].observation.place.dtype == np.float32
+    assert [described(each) for each in values(asked, "data") if described(each)] == [2]
+    assert not any(map(numbers, values(asked, "force")))
+    assert [described(each) for each in observed(answered, "place")] == [1] * 4
 
 
 def test_infinity_is_an_action_in_both_dialects(serve: Serve) -> None:
@@ -111,10 +140,10 @@ def test_client_that_sends_lists_is_understood(serve: Serve) -> None:
         assert listed.observation["observation"].tobytes() == raw.observation["observation"].tobytes()
 
 
-def observed(frames: list[Frame]) -> list[Any]:
+def observed(frames: list[Frame], field: str = "observation") -> list[Any]:
     """Give the observations in frames, those of batches one by one."""
     found: list[Any] = []
     for each in values(frames, "observation"):
         rows = each if isinstance(each, list) else [each]
-        found += [row["observation"] for row in rows if row is not None]
+        found += [row[field] for row in rows if row is not None]
     return found

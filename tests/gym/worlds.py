@@ -1,12 +1,15 @@
 """Gymnasium environments for tests: one with every kind of value, and some that misbehave."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-__all__ = ["ALL_SPACES", "Misbehaving", "Mixed", "Unbounded", "make_mixed"]
+from openenv import Action, Environment, Observation, State
+from openenv.gym import InSpace
+
+__all__ = ["ALL_SPACES", "Cart", "Misbehaving", "Mixed", "Push", "Seen", "Unbounded", "make_mixed"]
 
 _Any: Any = spaces  # whose stubs take fewer arguments than the classes do
 ALL_SPACES: list[gymnasium.Space[Any]] = [
@@ -126,6 +129,39 @@ class Unbounded(gymnasium.Env[Any, Any]):
 
     def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
         return 1, float(np.isinf(action).sum()), False, False, {}
+
+
+class Push(Action):
+    """An action that declares its space."""
+
+    force: Annotated[Any, InSpace(spaces.Box(-1, 1, (2,)))]
+
+
+class Seen(Observation):
+    """An observation that does."""
+
+    place: Annotated[Any, InSpace(spaces.Box(-np.inf, np.inf, (2,)))]
+
+
+class Cart(Environment[Push, Seen, State]):
+    """No environment of Gymnasium's, but one that declares its spaces: it is where the forces on it have pushed it."""
+
+    SUPPORTS_CONCURRENT_SESSIONS = True
+
+    def __init__(self) -> None:
+        self.place = np.zeros(2, np.float32)
+
+    def reset(self) -> Seen:
+        self.place = np.zeros(2, np.float32)
+        return Seen(place=self.place)
+
+    def step(self, action: Push) -> Seen:
+        self.place = self.place + action.force
+        return Seen(place=self.place)
+
+    @property
+    def state(self) -> State:
+        return State()
 
 
 def make_mixed(**kwargs: Any) -> Mixed:

@@ -2,7 +2,9 @@
 
 import json
 
-from openenv.protocol.placing import place, spell_out
+import pytest
+
+from openenv.protocol.placing import check_places, place, spell_out
 
 
 def text(*arrays: tuple[str, list[int], int]) -> bytes:
@@ -37,3 +39,19 @@ def test_text_may_name_its_arrays_in_any_order() -> None:
 def test_spelling_out_gives_lists() -> None:
     told = json.loads(spell_out(text(("<i2", [2, 1], 0), ("|b1", [1], 1)), [b"\1\0\2\0", b"\1"]))
     assert told == {"seen": [[[1], [2]], [True]]}
+
+
+def test_text_must_describe_each_buffer_once_and_truly() -> None:
+    check_places(b'{"a":1}', [])
+    check_places(text(("|u1", [2], 1), ("<f4", [0, 3], 0)), [b"", b"aa"])
+    for lie, buffers in [
+        (text(), [b"a"]),
+        (text(("|u1", [1], 0)), []),
+        (text(("|u1", [2], 0)), [b"a"]),
+        (text(("|u1", [1], 1)), [b"a"]),
+        (text(("|u1", [1], 0), ("|u1", [1], 0)), [b"a"]),
+        (text(("<c8", [1], 0)), [b"aaaaaaaa"]),
+        (b'{"a":{"$array":["|u1",[1],0,0]}}', [b"a"]),
+    ]:
+        with pytest.raises(ValueError, match="array"):
+            check_places(lie, buffers)

@@ -11,6 +11,7 @@ import pytest
 
 from openenv.env import EnvironmentMetadata
 from openenv.errors import FactoryFailed
+from openenv.server.slots import SharedSlots
 from tests.server import hazards
 from tests.server.hazards import AsyncHazard, Hazard, InlineHazard
 from tests.server.isolated import FLAVOURS, HI, Tables, comes_true, is_running, observed, pid_of
@@ -34,6 +35,30 @@ async def test_others_share_as_many_as_there_are_cores(tables: Tables, flavour: 
     sessions = [await table.open() for _ in range(8)]
     pids = {await pid_of(session) for session in sessions}
     assert len(pids) == min(len(os.sched_getaffinity(0)), 8)
+
+
+@pytest.mark.parametrize(
+    ("flavour", "settings", "workers"),
+    [(InlineHazard, {}, 2), (InlineHazard, {"env_workers": 3}, 3), (Hazard, {}, 4)],
+)
+async def test_servers_behind_one_port_divide_the_cores_unless_workers_were_counted(
+    tables: Tables,
+    flavour: type[Hazard],
+    settings: dict[str, int],
+    workers: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+    table = tables(flavour, **settings)
+    SharedSlots.create(tmp_path / "slots", 3)
+    slots = SharedSlots(tmp_path / "slots", 1)
+    table.share(slots, "1-")
+    sessions = [await table.open() for _ in range(4)]
+    assert len({await pid_of(session) for session in sessions}) == workers
+    for session in sessions:
+        await table.end(session, "it is over")
+    slots.close()
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openenv.env import EnvironmentMetadata
-from openenv.protocol import Fault, JsonRpcReply, Observed, Restored, SnapshotIs, StateIs, ViewIs
+from openenv.env import EncodedObservation, EnvironmentMetadata
+from openenv.protocol import Fault, JsonRpcReply, Restored, SnapshotIs, StateIs, ViewIs
 from openenv.server.worker_wire import (
     Answer,
     Built,
@@ -28,10 +28,16 @@ from openenv.server.worker_wire import (
 
 pytestmark = pytest.mark.anyio
 
+X = b"\0\0\xc0\x7f\0\0\x80?"
+"""Two numbers of 4 bytes, the first of them NaN."""
+
 ANSWERS: list[Answer] = [
-    Observed(orjson.Fragment(b'{"a":1.50}'), 0.5, True, orjson.Fragment(b'{"b":[2]}'), True),
-    Observed(orjson.Fragment(b"{}"), None, False, None, False),
-    Observed(orjson.Fragment(b"{}"), True),
+    EncodedObservation(b'{"a":1.50}', 0.5, True, b'{"b":[2]}', True),
+    EncodedObservation(b"{}", None, False, None, False),
+    EncodedObservation(b"{}", True, False, None, False),
+    EncodedObservation(
+        b'{"a":{"$array":["<f4",[2],0]},"b":{"$array":["|u1",[0,3],1]}}', 0, True, None, False, [X, b""]
+    ),
     StateIs(orjson.Fragment(b'{"step_count":3}')),
     ViewIs({"html": "<b>hi</b>", "actions": orjson.Fragment(b'[{"label":"go"}]')}),
     JsonRpcReply({"jsonrpc": "2.0", "id": 3, "result": {}}),
@@ -51,6 +57,8 @@ def _body(frame: bytes) -> memoryview:
 
 
 def _plain(answer: Answer) -> Any:
+    if isinstance(answer, EncodedObservation):
+        return answer._replace(arrays=list(answer.arrays))
     return type(answer).__name__, answer if isinstance(answer, Fault | SnapshotIs) else orjson.dumps(answer)
 
 
@@ -63,9 +71,35 @@ def test_reply_arrives_as_it_was_said(answer: Answer) -> None:
 
 def test_encoded_observation_is_not_read_on_the_way() -> None:
     text = b'{ "n" : 1.0000000000000000001 }'
-    _, arrived = decode_reply(_body(encode_reply(1, Observed(orjson.Fragment(text)))))
-    assert isinstance(arrived, Observed)
-    assert orjson.dumps(arrived.observation) == text
+    _, arrived = decode_reply(_body(encode_reply(1, EncodedObservation(text, None, False, None, False))))
+    assert isinstance(arrived, EncodedObservation)
+    assert arrived.observation == text
+
+
+@pytest.mark.parametrize(
+    ("text", "arrays"),
+    [
+        (b"{}", [X]),
+        (b'{"a":{"$array":["<f4",[2],0]}}', [X[:4]]),
+        (b'{"a":{"$array":["<f4",[2],1]}}', [X]),
+        (b'{"a":{"$array":["<f4",[2],0]},"b":{"$array":["<f4",[2],0]}}', [X]),
+        (b'{"a":{"$array":["<f4",[2],0]},"b":{"$array":["<f4",[2],7]}}', [X]),
+        (b'{"a":{"$array":["<c8",[1],0]}}', [X]),
+        (b'{"a":{"$array":["<f4",[2], 0]}}', [X]),
+    ],
+)
+def test_arrays_that_are_not_as_the_text_says_are_no_reply(text: bytes, arrays: list[bytes]) -> None:
+    frame = encode_reply(1, EncodedObservation(text, None, False, None, False, arrays))
+    with pytest.raises(ValueError, match="array"):
+        decode_reply(_body(frame))
+
+
+@pytest.mark.parametrize("sizes", [[9], [7], [-8, 16], [4], [4, 4, 4], [0]])
+def test_arrays_that_do_not_lie_in_their_frame_are_no_reply(sizes: list[int]) -> None:
+    text = b'{"a":{"$array":["<f4",[2],0]}}'
+    head = orjson.dumps([1, "EncodedObservation", [len(text), None, False, None, False, sizes]])
+    with pytest.raises(ValueError, match="array"):
+        decode_reply(_body(encode_frame(struct.pack("!I", len(head)), head, text, X)))
 
 
 def test_pickle_of_a_worker_is_never_loaded() -> None:

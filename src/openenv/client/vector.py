@@ -141,6 +141,29 @@ class EnvVector(VectorCalls[ActT, ObsT, StateT], Generic[ActT, ObsT, StateT]):
             self._wait_for(picked)
             return self._collect_states(picked)
 
+    def fork(self, source: int, indices: Iterable[int]) -> None:
+        """Put environments into the state of another, whose episode they go on with in place of their own.
+
+        Sessions that were lost are opened anew for it. The state passes through here, once for each: an environment on
+        another server takes it if the two have the same `OPENENV_SNAPSHOT_KEY`.
+
+        Raises:
+            NotSupported, UnsupportedByServer: The environment, or a server, has no snapshots; nothing has changed.
+            BadRequest, EnvironmentFailed: `source` could not be saved, or is too large; nothing has changed.
+            OpenEnvError: What the first environment that could not be restored raises; all others were.
+        """
+        with self._lock:
+            self._require_links()
+            self._drain()
+            (number,), picked = self.roster.pick([source]), self.roster.pick(indices)
+            self._issue(self._begin_fork(number, picked))
+            self._wait_for([number])
+            (snapshot,) = self._collect_states([number])
+            self._renew(self.roster.dead_links(picked))
+            self._issue(self.roster.restore(picked, snapshot, like=number))
+            self._wait_for(picked)
+            self._collect_states(picked)
+
     def close(self) -> None:
         """End the sessions. The servers go on; `connect()` opens other sessions."""
         with self._lock:

@@ -107,6 +107,19 @@ class AsyncEnvVector(VectorCalls[ActT, ObsT, StateT], Generic[ActT, ObsT, StateT
         await self._wait_for(picked)
         return self._collect_states(picked)
 
+    async def fork(self, source: int, indices: Iterable[int]) -> None:
+        """Put environments into the state of another, whose episode they go on with in place of their own."""
+        self._require_links()
+        (number,), picked = self.roster.pick([source]), self.roster.pick(indices)
+        self._issue(self._begin_fork(number, picked))
+        await self._wait_for([number])
+        (snapshot,) = self._collect_states([number])
+        async with self._opening:
+            await self._renew(self.roster.dead_links(picked))
+        self._issue(self.roster.restore(picked, snapshot, like=number))
+        await self._wait_for(picked)
+        self._collect_states(picked)
+
     async def close(self) -> None:
         """End the sessions. The servers go on; `connect()` opens other sessions."""
         self._is_closed = True

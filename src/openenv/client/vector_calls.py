@@ -224,6 +224,11 @@ class VectorCalls(Generic[ActT, ObsT, StateT]):
         self._issue(self.roster.step(picked, actions, timeout_s))
         return picked
 
+    def _begin_fork(self, source: int, indices: Sequence[int]) -> list[Ask]:
+        """Ask for the state of `source`, if those that are to have it can take it."""
+        self.roster.check_restorable(indices)
+        return self.roster.snapshot(source)
+
     def _collect(self, indices: Sequence[int]) -> StepResults[ObsT]:
         finished = self.roster.finished
         return StepResults([finished.pop(index) for index in indices], indices)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from openenv.client.base import ClientBase
 from openenv.client.conversation import payload_of, state_of
 from openenv.client.vector_results import FailedResult
+from openenv.env.arrays import says_arrays
 from openenv.errors import LocalError, OpenEnvError
 from openenv.protocol import BatchReply, Json, Reply, StateIs, exception_for
 from openenv.protocol.arrays import to_lists
@@ -164,13 +165,16 @@ def mentions_arrays(client: ClientBase[Any, Any, Any]) -> bool:
 
 
 def _has_arrays(kind: Any, seen: set[Any]) -> bool:
+    if says_arrays(getattr(kind, "__metadata__", ())):
+        return True
     origin = getattr(kind, "__origin__", kind)
     if isinstance(origin, type):
         if origin.__module__.partition(".")[0] == "numpy":
             return True
         if issubclass(origin, BaseModel) and origin not in seen:
             seen.add(origin)
-            return any(_has_arrays(field.annotation, seen) for field in origin.model_fields.values())
+            fields = origin.model_fields.values()
+            return any(says_arrays(field.metadata) or _has_arrays(field.annotation, seen) for field in fields)
     return any(_has_arrays(argument, seen) for argument in getattr(kind, "__args__", ()))
 
 

@@ -21,17 +21,22 @@ from openenv.errors import (
     RemoteFault,
     SessionBroken,
     SessionLost,
+    UnsupportedByServer,
     UsageError,
 )
 from openenv.protocol import (
     BatchReply,
     Closed,
     Fault,
+    GetSnapshot,
     GetState,
     GetView,
     LinkReply,
     Open,
     Opened,
+    Restore,
+    Restored,
+    SnapshotIs,
     ViewIs,
     exception_for,
     rule_of,
@@ -103,11 +108,7 @@ class Roster:
             if (error := self._dead.get(number)) is not None:
                 self.finished |= {index: FailedResult(error) for index in members}
                 continue
-            anew = [index for index in members if self._lost[index] or not self.seats.is_open(index)]
-            for index in anew:
-                self._lost[index] = None
-                self.refused.pop(index, None)
-            asks += self.seats.reopen(number, anew)
+            asks += self._reopen(number, members)
             data = [dict(options[position]) for position in positions]
             asks.append(self._begin(self.seats.ask(number, "reset", members, data, timeout_s)))
         return asks
@@ -148,6 +149,33 @@ class Roster:
         self._require_free(indices)
         living = [index for index in indices if self._lost[index] is None]
         return self._begin_all([self.seats.ask_one(index, GetView()) for index in living], indices)
+
+    def check_restorable(self, indices: Sequence[int]) -> None:
+        """Raise UsageError as `step` does, and UnsupportedByServer where there are no snapshots."""
+        self._require_free(indices)
+        if any(self.seats.is_plain(self.seats.link_of(index)) for index in indices):
+            raise UnsupportedByServer("snapshots need a server that speaks dialect 2, as those of openenv-runtime do")
+
+    def snapshot(self, index: int) -> list[Ask]:
+        """Save one. Raises UsageError as `step` does, and UnsupportedByServer where that cannot be."""
+        self.check_restorable([index])
+        living = [index] if self._lost[index] is None else []
+        return self._begin_all([self.seats.ask_one(each, GetSnapshot()) for each in living], [index])
+
+    def restore(self, indices: Sequence[int], snapshot: bytes, *, like: int) -> list[Ask]:
+        """Go on from a snapshot of `like`, in new sessions where the old ones are lost. Raises as `snapshot` does."""
+        self.check_restorable(indices)
+        asks: list[Ask] = []
+        for number, positions in self.seats.by_link(indices).items():
+            members = [indices[position] for position in positions]
+            if (error := self._dead.get(number)) is not None:
+                self.finished |= {index: FailedResult(error) for index in members}
+                continue
+            asks += self._reopen(number, members)
+            for index in members:
+                self._ended[index] = self._ended[like]
+                asks.append(self._begin(self.seats.ask_one(index, Restore(snapshot))))
+        return asks
 
     def is_under_way(self, indices: Iterable[int]) -> bool:
         """Tell whether any of these waits for a reply."""
@@ -205,6 +233,10 @@ class Roster:
                 return self._took(ask, self.seats.indices_at(ask, reply.lanes), read(reply))
             case ViewIs():
                 return self._took(ask, ask.indices, [reply.view])
+            case SnapshotIs():
+                return self._took(ask, ask.indices, [reply.snapshot])
+            case Restored():
+                return self._took(ask, ask.indices, [None])
             case Fault():
                 return self._took_fault(ask, exception_for(reply))
             case _:
@@ -258,6 +290,14 @@ class Roster:
         return [self._begin(self.seats.ask(ask.link, "reset", again, None, None))] if again else []
 
     # ---- inside
+
+    def _reopen(self, number: int, members: Sequence[int]) -> list[Ask]:
+        """Open sessions in place of those that are lost."""
+        anew = [index for index in members if self._lost[index] or not self.seats.is_open(index)]
+        for index in anew:
+            self._lost[index] = None
+            self.refused.pop(index, None)
+        return self.seats.reopen(number, anew)
 
     def _failed(self, index: int, result: FailedResult) -> FailedResult:
         """Look into a failure: whether the session is gone, and whether it ever was."""

@@ -7,13 +7,13 @@ an action is given an array if its annotation names one, however it came, and li
 import functools
 import sys
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
-__all__ = ["ARRAY_KEY", "AS_SENT", "RawArrays", "arranged", "array_fields", "plain"]
+__all__ = ["ARRAY_KEY", "AS_SENT", "RawArrays", "arranged", "array_fields", "plain", "says_arrays"]
 
 AS_SENT = object()
 """In place of a data type: arrays stay arrays, and lists lists; the field's validator makes of them what it needs."""
@@ -91,19 +91,25 @@ def arranged(model: type[BaseModel], payload: Any) -> Any:
     return {key: _made(value, fields[key]) if key in fields else _listed(value) for key, value in payload.items()}
 
 
+def says_arrays(notes: Iterable[Any]) -> bool:
+    """Tell whether the metadata of an annotation says by `takes_arrays = True` that its values hold arrays."""
+    return any(getattr(note, "takes_arrays", False) for note in notes)
+
+
 def _is_raw(dtype: Any) -> bool:
     return dtype.kind in "biuf" and dtype.itemsize <= _MAX_ITEM_BYTES
 
 
 def _asks_for(field: FieldInfo, array_class: type | None) -> tuple[bool, Any]:
-    if any(getattr(note, "takes_arrays", False) for note in field.metadata):
-        return True, AS_SENT
     options = typing.get_args(field.annotation) or ()
+    if says_arrays(field.metadata) or any(says_arrays(getattr(option, "__metadata__", ())) for option in options):
+        return True, AS_SENT
     for annotated in (field.annotation, *options):
         if array_class is not None and array_class in (annotated, typing.get_origin(annotated)):
             arguments = typing.get_args(annotated)
             scalars = typing.get_args(arguments[1]) if len(arguments) > 1 else ()
-            concrete = scalars and isinstance(scalars[0], type) and not scalars[0].__subclasses__()
+            known = scalars and isinstance(scalars[0], type) and issubclass(scalars[0], sys.modules["numpy"].generic)
+            concrete = known and not scalars[0].__subclasses__()  # not `Any`, nor `floating`
             return True, scalars[0] if concrete else None
     return False, None
 

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from openenv.gym.app import create_app_from_gym
     from openenv.gym.environment import GymEnvironment
     from openenv.gym.remote import RemoteEnv, make
+    from openenv.gym.served_vector import ServedVectorEnv
     from openenv.gym.spaces import space_from_json, space_to_json
     from openenv.gym.vector import RemoteVectorEnv, make_vec
+    from openenv.gym.vector_environment import GymVectorEnvironment
 
 __all__ = [
     "GymEnvironment",
+    "GymVectorEnvironment",
     "InSpace",
     "RemoteEnv",
     "RemoteVectorEnv",
+    "ServedVectorEnv",
     "create_app_from_gym",
     "make",
     "make_vec",
@@ -35,9 +39,11 @@ __all__ = [
 
 _HOMES = {
     "GymEnvironment": "environment",
+    "GymVectorEnvironment": "vector_environment",
     "InSpace": "annotation",
     "RemoteEnv": "remote",
     "RemoteVectorEnv": "vector",
+    "ServedVectorEnv": "served_vector",
     "create_app_from_gym": "app",
     "make": "remote",
     "make_vec": "vector",

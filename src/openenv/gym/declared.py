@@ -10,22 +10,35 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+import numpy as np
 from gymnasium import Space
+from gymnasium.vector import AutoresetMode
 
 from openenv.client.endpoint import Endpoint
 from openenv.errors import ConfigurationError, ConnectFailed, LocalError, PeerError, Refused
-from openenv.gym.info import metadata_to_info
-from openenv.gym.models import ENVIRONMENT_KEY
+from openenv.gym.info import ReadInfo, metadata_to_info
+from openenv.gym.models import BESIDE, ENVIRONMENT_KEY, space_beside
 from openenv.gym.schema import SPACE_KEY
 from openenv.gym.spaces import space_from_json
 from openenv.gym.values import Misfit, decode, encode, plain
 from openenv.types import StepResult
 
-__all__ = ["About", "Declared", "Transition", "declared_by", "fetch_schema"]
+__all__ = ["About", "Declared", "ServedVector", "Transition", "VectorTransition", "declared_by", "fetch_schema"]
 
 logger = logging.getLogger(__name__)
 
 _MAX_BYTES = 64 * 1024 * 1024
+_MAX_ENVS = 2**24
+
+
+@dataclass(frozen=True)
+class ServedVector:
+    """What a server says about a vector, besides its batched spaces. The mode is None when the vector does not say."""
+
+    num_envs: int
+    autoreset_mode: AutoresetMode | None
+    single_action_space: Space[Any]
+    single_observation_space: Space[Any]
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,7 @@ class About:
     nondeterministic: bool = False
     render_mode: str | None = None
     render_fps: float | None = None
+    vector: ServedVector | None = None
 
 
 class Transition(NamedTuple):  # a frozen dataclass takes four times as long to make
@@ -46,6 +60,16 @@ class Transition(NamedTuple):  # a frozen dataclass takes four times as long to 
     terminated: bool
     truncated: bool
     info: dict[str, Any]
+
+
+class VectorTransition(NamedTuple):
+    """What `step` of a vector returns; after a reset only observations and infos mean something."""
+
+    observations: Any
+    rewards: np.ndarray[Any, Any]
+    terminations: np.ndarray[Any, Any]
+    truncations: np.ndarray[Any, Any]
+    infos: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -87,20 +111,19 @@ class Declared:
         Raises:
             PeerError: The server's observation is not what it declares.
         """
-        try:
-            encoded = result.observation[self.observation_field]
-        except (KeyError, TypeError) as error:
-            raise PeerError(f"the server's observation has no field {self.observation_field!r}") from error
-        try:
-            observation = decode(self.observation_space, encoded)
-        except Misfit as error:
-            raise PeerError(f"the server's observation does not fit {self.observation_space}: {error}") from error
-        arrived = metadata_to_info(result.metadata)
-        if arrived.left_out:
-            logger.warning("entries of info that cannot travel were left out: %s", ", ".join(arrived.left_out))
+        observation = _decoded(result.observation, self.observation_field, self.observation_space)
+        arrived = _info_of(result)
         has_terminated = result.terminated or arrived.has_terminated
         reward = 0.0 if result.reward is None else result.reward
         return Transition(observation, reward, has_terminated, result.truncated, arrived.info)
+
+    def read_vector(self, result: StepResult[Any], num_envs: int) -> VectorTransition:
+        """Read what `reset` or `step` of a server returned that has a vector. Raises as `read` does."""
+        observations = _decoded(result.observation, self.observation_field, self.observation_space)
+        beside = {name: _decoded(result.observation, name, space_beside(name, num_envs)) for name in BESIDE}
+        arrived = _info_of(result)
+        beside["rewards"] = beside["rewards"].astype(arrived.reward_type, copy=False)
+        return VectorTransition(observations, infos=arrived.info, **beside)
 
 
 def declared_by(schema: Any, url: str) -> Declared:
@@ -151,6 +174,24 @@ def _answered(url: str, status: int) -> Exception:
     return ConnectFailed(f"{url} answered HTTP {status}; is an OpenEnv server running there?")
 
 
+def _decoded(observation: Any, field: str, space: Space[Any]) -> Any:
+    try:
+        encoded = observation[field]
+    except (KeyError, TypeError) as error:
+        raise PeerError(f"the server's observation has no field {field!r}") from error
+    try:
+        return decode(space, encoded)
+    except Misfit as error:
+        raise PeerError(f"the server's {field} does not fit {space}: {error}") from error
+
+
+def _info_of(result: StepResult[Any]) -> ReadInfo:
+    arrived = metadata_to_info(result.metadata)
+    if arrived.left_out:
+        logger.warning("entries of info that cannot travel were left out: %s", ", ".join(arrived.left_out))
+    return arrived
+
+
 def _space(schema: Any, kind: str, url: str) -> tuple[str, Space[Any]]:
     described = schema.get(kind) if isinstance(schema, dict) else None
     properties = described.get("properties", {}) if isinstance(described, dict) else None
@@ -182,7 +223,20 @@ def _about(said: Any) -> About | None:
         said.get("nondeterministic") is True,
         _text(said.get("render_mode")),
         fps if isinstance(fps, int | float) else None,
+        None if said.get("vector") is None else _vector(said["vector"]),
     )
+
+
+def _vector(said: Any) -> ServedVector:
+    try:
+        count, mode = said["num_envs"], said["autoreset_mode"]
+        action, observation = said["single_action_space"], said["single_observation_space"]
+        if type(count) is not int or not 1 <= count <= _MAX_ENVS:
+            raise ValueError(f"{count!r} is no number of environments")
+        known = None if mode is None else AutoresetMode(mode)
+    except (KeyError, TypeError, ValueError) as error:
+        raise PeerError(f"what the server says of its vector makes no sense: {error!r}") from error
+    return ServedVector(count, known, space_from_json(action), space_from_json(observation))
 
 
 def _text(said: Any) -> str | None:

@@ -3,16 +3,17 @@
 from typing import Any
 
 import gymnasium
+from gymnasium.vector import VectorEnv
 
 from openenv.env import Environment, EnvironmentMetadata
 from openenv.gym.frames import frame_to_html
 from openenv.gym.info import info_to_metadata
-from openenv.gym.models import gives_frames, models_of
+from openenv.gym.models import AnyEnv, gives_frames, models_of
 from openenv.gym.saving import restored, saved
 from openenv.gym.source import GymSource
 from openenv.types import Action, Observation, State
 
-__all__ = ["GymEnvironment", "QuickGymEnvironment", "environment_class", "is_quick"]
+__all__ = ["GymEnvironment", "QuickGymEnvironment", "UnsavedGymEnvironment", "environment_class", "is_quick"]
 
 _QUICK = ("gymnasium.envs.classic_control.", "gymnasium.envs.toy_text.")
 
@@ -28,7 +29,7 @@ class GymEnvironment(Environment[Action, Observation, State]):
 
     def __init__(self, source: GymSource) -> None:
         super().__init__()
-        self._env = source.build()
+        self._env: Any = source.build()  # a `gymnasium.Env`; in a subclass, a vector
         self._observation_class = models_of(self._env).observation
         self._name = source.name
         self._made_of = f"{source.name} {source.kwargs} of gymnasium {gymnasium.__version__}"
@@ -41,7 +42,7 @@ class GymEnvironment(Environment[Action, Observation, State]):
         """Begin an episode; without a seed the environment's random numbers go on where they are."""
         observation, info = self._env.reset(seed=seed, options=options)
         self._episode_id, self._step_count = episode_id, 0
-        metadata = info_to_metadata(info, has_terminated=False)
+        metadata = info_to_metadata(info)
         return self._observation_class.model_construct(observation=observation, metadata=metadata)
 
     def step(self, action: Any) -> Observation:
@@ -118,9 +119,10 @@ def environment_class(*, quick: bool, savable: bool) -> type[GymEnvironment]:
     return _CLASSES[quick, savable]
 
 
-def is_quick(env: gymnasium.Env[Any, Any]) -> bool:
+def is_quick(env: AnyEnv) -> bool:
     """Tell whether an environment's calls are known to take microseconds: those of Gymnasium's own small ones do.
 
-    Not while they render: a frame takes milliseconds.
+    Not while they render: a frame takes milliseconds. Nor do those of a vector, which may be of any size.
     """
-    return env.render_mode is None and f"{type(env.unwrapped).__module__}.".startswith(_QUICK)
+    is_alone = env.render_mode is None and not isinstance(env, VectorEnv)
+    return is_alone and f"{type(env.unwrapped).__module__}.".startswith(_QUICK)

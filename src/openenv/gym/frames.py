@@ -16,7 +16,7 @@ import numpy as np
 
 from openenv.errors import PeerError
 
-__all__ = ["frame_from_html", "frame_to_html", "png_from_array", "png_to_array"]
+__all__ = ["frame_from_html", "frame_to_html", "frames_from_html", "png_from_array", "png_to_array"]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # channels -> PNG's grey, RGB, RGBA
@@ -28,6 +28,7 @@ _QUICK = 1
 
 _IMAGE = re.compile(r'<img alt="[^"]*" src="data:image/png;base64,([A-Za-z0-9+/=]+)">')
 _TEXT = re.compile(r"<pre>(.*)</pre>", re.DOTALL)
+_FRAMES = re.compile(r'<img alt="[^"]*" src="[^"]*">|<pre>.*?</pre>', re.DOTALL)
 
 
 def frame_to_html(frame: object, caption: str) -> str | None:
@@ -54,6 +55,18 @@ def frame_from_html(shown: str) -> np.ndarray[Any, Any] | str:
     if (text := _TEXT.fullmatch(shown)) is not None:
         return html.unescape(text[1])
     raise PeerError("the server shows something else than a frame of a Gymnasium environment")
+
+
+def frames_from_html(shown: str, count: int) -> tuple[np.ndarray[Any, Any] | str, ...]:
+    """Take the frames out of what `frame_to_html` made for each of several environments.
+
+    Raises:
+        PeerError: There are not that many, or one is none.
+    """
+    found = _FRAMES.findall(shown)
+    if len(found) != count or "".join(found) != shown:
+        raise PeerError(f"the server shows {len(found)} frames, or more than those, of {count} environments")
+    return tuple(map(frame_from_html, found))
 
 
 def png_from_array(pixels: np.ndarray[Any, Any]) -> bytes:

@@ -1,5 +1,6 @@
 """The models of a Gymnasium environment's actions and observations, made from its spaces.
 
+Those of a vector are made from its batched spaces, and have three arrays beside the observation, as its `step` has.
 They exist in no module, but can be sent to another process all the same: as what they were made from.
 """
 
@@ -8,20 +9,39 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import gymnasium
+import numpy as np
 from gymnasium import Space
+from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode, VectorEnv
 from pydantic import Field, GetJsonSchemaHandler, create_model
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from openenv.errors import ConfigurationError
 from openenv.gym.annotation import InSpace
+from openenv.gym.schema import SPACE_KEY
 from openenv.gym.spaces import space_from_json, space_to_json
 from openenv.types import Action, Observation
 
-__all__ = ["ENVIRONMENT_KEY", "GymAction", "GymModels", "GymObservation", "gives_frames", "models_of"]
+__all__ = [
+    "BESIDE",
+    "ENVIRONMENT_KEY",
+    "AnyEnv",
+    "GymAction",
+    "GymModels",
+    "GymObservation",
+    "gives_frames",
+    "models_of",
+    "space_beside",
+]
+
+AnyEnv = gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]
 
 ENVIRONMENT_KEY = "x-gym-environment"
 """Key of the observation's schema under which a server says that its environment is one of Gymnasium's, and which."""
+
+BESIDE = {"rewards": np.float64, "terminations": np.bool_, "truncations": np.bool_}
+"""Fields of a vector's observations, besides its batch of them: arrays of one value for each of its environments."""
 
 _FRAMES = ("rgb_array", "ansi")
 _MAX_KNOWN = 16
@@ -59,8 +79,8 @@ class GymModels:
 _known: list[tuple[Space[Any], Space[Any], GymModels]] = []
 
 
-def models_of(env: gymnasium.Env[Any, Any]) -> GymModels:
-    """Make the models of an environment, once for those that are alike.
+def models_of(env: AnyEnv) -> GymModels:
+    """Make the models of an environment or a vector of them, once for those that are alike.
 
     Raises:
         ConfigurationError: It declares no spaces, or such as cannot be sent.
@@ -79,7 +99,13 @@ def models_of(env: gymnasium.Env[Any, Any]) -> GymModels:
     return models
 
 
-def gives_frames(env: gymnasium.Env[Any, Any]) -> bool:
+def space_beside(name: str, num_envs: int) -> Box:
+    """Give the space of one of the fields `BESIDE`."""
+    dtype = BESIDE[name]
+    return Box(-np.inf, np.inf, (num_envs,), dtype) if dtype is np.float64 else Box(0, 1, (num_envs,), dtype)
+
+
+def gives_frames(env: AnyEnv) -> bool:
     """Tell whether `render()` gives a frame that can be shown elsewhere."""
     return env.render_mode in _FRAMES
 
@@ -93,16 +119,29 @@ def _action_class(space: Space[Any]) -> type[GymAction]:
 
 def _observation_class(space: Space[Any], about: dict[str, Any]) -> type[GymObservation]:
     field: Any = (Annotated[Any, InSpace(space)], Field(description="A member of the observation space."))
-    made = create_model("GymObservation", __base__=GymObservation, __doc__=GymObservation.__doc__, observation=field)
+    fields = {"observation": field}
+    if (vector := about.get("vector")) is not None:
+        fields |= {name: _field_beside(name, vector["num_envs"]) for name in BESIDE}
+    made: type[GymObservation] = create_model(
+        "GymObservation", __base__=GymObservation, __doc__=GymObservation.__doc__, **fields
+    )
     made.about = about
     return made
+
+
+def _field_beside(name: str, num_envs: int) -> Any:
+    def undeclare(schema: dict[str, Any]) -> None:  # the one space to be found is the observation's
+        del schema[SPACE_KEY]
+
+    described = Field(description=f"The {name} of all environments.", json_schema_extra=undeclare)
+    return Annotated[Any, InSpace(space_beside(name, num_envs))], described
 
 
 def _same(one: Space[Any], other: Space[Any]) -> bool:
     return one is other or (type(one) is type(other) and bool(one == other))
 
 
-def _about(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
+def _about(env: AnyEnv) -> dict[str, Any]:
     """Say what a client must know to stand in for the environment, besides its spaces."""
     spec, fps = env.spec, (env.metadata or {}).get("render_fps")
     return {
@@ -110,6 +149,21 @@ def _about(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
         "nondeterministic": False if spec is None else bool(spec.nondeterministic),
         "render_mode": env.render_mode if gives_frames(env) else None,
         "render_fps": fps if isinstance(fps, int | float) else None,
+        **({"vector": _about_vector(env)} if isinstance(env, VectorEnv) else {}),
+    }
+
+
+def _about_vector(env: VectorEnv[Any, Any, Any]) -> dict[str, Any]:
+    try:
+        action, observation, count = env.single_action_space, env.single_observation_space, int(env.num_envs)
+    except AttributeError as error:
+        raise ConfigurationError(f"{type(env).__name__} is no whole VectorEnv: {error}") from error
+    mode = (env.metadata or {}).get("autoreset_mode")
+    return {
+        "num_envs": count,
+        "autoreset_mode": mode.value if isinstance(mode, AutoresetMode) else None,
+        "single_action_space": space_to_json(action),
+        "single_observation_space": space_to_json(observation),
     }
 
 

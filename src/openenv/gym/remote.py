@@ -24,12 +24,16 @@ def make(url: str, *, render_mode: str | None = None, **client_options: Any) -> 
         client_options: Those of `EnvClient`, such as `message_timeout_s` and `headers`.
 
     Raises:
-        ConfigurationError: The server declares no spaces, or renders otherwise.
+        ConfigurationError: The server declares no spaces, has a vector, or renders otherwise.
         ConnectFailed, Refused: There is no server, or it does not let us in.
         PeerError: What it declares makes no sense.
     """
     client = GymClient(url, **client_options)
     declared = declared_by(fetch_schema(client._endpoint), url)
+    if declared.about is not None and (vector := declared.about.vector) is not None:
+        raise ConfigurationError(
+            f"the server at {url} has a vector of {vector.num_envs} environments; drive it by openenv.gym.make_vec(url)"
+        )
     return RemoteEnv(client, declared, spec=spec_for(declared, Maker(url, client_options), render_mode))
 
 

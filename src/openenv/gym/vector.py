@@ -1,5 +1,6 @@
 """`make_vec`: many environments on a server as one `gymnasium.vector.VectorEnv`, as `SyncVectorEnv` would be it.
 
+A server that has a vector itself is driven by `served_vector`, the others lane by lane by the class that stands here.
 Which lanes are reset or stepped and what `info` is made of follow Gymnasium's description of the three autoreset modes.
 How lanes are driven is the business of `LaneSet`.
 """
@@ -17,40 +18,50 @@ from openenv.gym.declared import About, Declared, Transition, declared_by, fetch
 from openenv.gym.frames import frame_from_html
 from openenv.gym.lanes import LaneSet
 from openenv.gym.remote import Maker, metadata_of, spec_for
+from openenv.gym.served_vector import ServedVectorEnv, check_vector
+from openenv.gym.vector_calls import Stepped, check_turn, mask_in, seeds_for
 
 __all__ = ["RemoteVectorEnv", "make_vec"]
-
-Stepped = tuple[Any, np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any], dict[str, Any]]
 
 
 def make_vec(
     url: str,
-    num_envs: int,
+    num_envs: int | None = None,
     *,
-    autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+    autoreset_mode: str | AutoresetMode | None = None,
     render_mode: str | None = None,
     **client_options: Any,
-) -> "RemoteVectorEnv":
-    """Make a vector of environments that a server has; each lane is a session there.
+) -> "RemoteVectorEnv | ServedVectorEnv":
+    """Make a vector of environments that a server has: of single ones, each a session there, or of its own vector.
 
     Args:
         url: Where the server is, such as `http://localhost:8000`; it must have room for that many sessions.
-        num_envs: Lanes.
-        autoreset_mode: What happens when an episode ends, as in Gymnasium: `NextStep`, `SameStep` or `Disabled`.
+        num_envs: Lanes. Of a server that has a vector, None or as many as that has, which is one session.
+        autoreset_mode: What happens when an episode ends, as in Gymnasium: `NextStep`, the default, `SameStep` or
+            `Disabled`. Of a server that has a vector, None or that vector's.
         render_mode: As of `make`.
         client_options: As of `make`.
 
     Raises:
-        ConfigurationError, ConnectFailed, PeerError, Refused: As of `make`.
+        ConfigurationError, ConnectFailed, PeerError, Refused: As of `make`. The first also when the server's vector is
+            another than is asked for.
         AtCapacity: The server has no room for so many, for as long as it lets clients queue.
     """
-    if num_envs < 1:
+    if num_envs is not None and num_envs < 1:
         raise ConfigurationError(f"num_envs={num_envs}: must be 1 or more")
-    mode = AutoresetMode(autoreset_mode)
-    declared = declared_by(fetch_schema(GymClient(url, **client_options)._endpoint), url)
+    mode = None if autoreset_mode is None else AutoresetMode(autoreset_mode)
+    client = GymClient(url, **client_options)
+    declared = declared_by(fetch_schema(client._endpoint), url)
     spec = spec_for(declared, Maker(url, client_options), render_mode)
-    lanes = LaneSet(url, num_envs, **client_options)
-    env = RemoteVectorEnv(lanes, declared, num_envs, mode)
+    env: RemoteVectorEnv | ServedVectorEnv
+    if declared.about is not None and (vector := declared.about.vector) is not None:
+        check_vector(vector, num_envs, mode, url)
+        env = ServedVectorEnv(client, declared, vector)
+    elif num_envs is None:
+        raise ConfigurationError(f"the server at {url} has single environments; say how many to make, by num_envs=")
+    else:
+        lanes = LaneSet(url, num_envs, **client_options)
+        env = RemoteVectorEnv(lanes, declared, num_envs, mode or AutoresetMode.NEXT_STEP)
     env.spec = spec
     return env
 
@@ -85,11 +96,11 @@ class RemoteVectorEnv(VectorEnv[Any, Any, np.ndarray[Any, Any]]):
             seed: One for each lane, or the first one's, from which the others count up.
             options: Those of each lane's `reset`.
         """
-        seeds = self._seeds(seed)
+        seeds = seeds_for(seed, self.num_envs)
         options = None if options is None else dict(options)
-        mask = np.ones(self.num_envs, dtype=np.bool_)
-        if options is not None and "reset_mask" in options:
-            mask = self._mask(options.pop("reset_mask"))
+        mask = mask_in(options, self.num_envs, has_begun=self._observations[0] is not None)
+        if options is not None:
+            options.pop("reset_mask", None)
         indices = [int(index) for index in np.flatnonzero(mask)]
         asked = [self._declared.reset_options(seeds[index], options) for index in indices]
         results = self._lanes.reset(indices, asked, fresh=True)
@@ -104,14 +115,10 @@ class RemoteVectorEnv(VectorEnv[Any, Any, np.ndarray[Any, Any]]):
 
     def step(self, actions: Any) -> Stepped:
         """Carry out one action in each lane, or begin its next episode, as the autoreset mode says."""
-        if self._observations[0] is None:
-            raise UsageError("step() was called before reset()")
+        check_turn(self._mode, self._ended, has_begun=self._observations[0] is not None)
         given = list(iterate(self.action_space, actions))
         if len(given) != self.num_envs:
             raise UsageError(f"{len(given)} actions were given for {self.num_envs} environments")
-        if self._mode is AutoresetMode.DISABLED and self._ended.any():
-            lanes = ", ".join(map(str, np.flatnonzero(self._ended)))
-            raise UsageError(f"the episodes of lanes {lanes} have ended; reset them by options={{'reset_mask': ...}}")
         resting = [int(i) for i in np.flatnonzero(self._ended)] if self._mode is AutoresetMode.NEXT_STEP else []
         asleep = set(resting)
         moving = [index for index in range(self.num_envs) if index not in asleep]
@@ -168,22 +175,3 @@ class RemoteVectorEnv(VectorEnv[Any, Any, np.ndarray[Any, Any]]):
         space = self.single_observation_space
         room: Any = create_empty_array(space, self.num_envs, np.zeros)
         return concatenate(space, self._observations, room)
-
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
-        if isinstance(seed, int | np.integer):
-            return [int(seed) + index for index in range(self.num_envs)]
-        seeds = list(seed)
-        if len(seeds) != self.num_envs:
-            raise ValueError(f"{len(seeds)} seeds were given for {self.num_envs} environments")
-        return seeds
-
-    def _mask(self, mask: Any) -> np.ndarray[Any, Any]:
-        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-            raise TypeError("options['reset_mask'] must be an array of booleans")
-        if mask.shape != (self.num_envs,) or not mask.any():
-            raise ValueError(f"options['reset_mask'] must have {self.num_envs} entries, and one at least that is True")
-        if not mask.all() and self._observations[0] is None:
-            raise UsageError("some lanes only were to be reset before all were once")
-        return mask

@@ -14,7 +14,7 @@ from typing import Any
 
 from openenv.protocol.messages import Json
 
-__all__ = ["ARRAY_KEY", "ArrayReader", "ArrayWriter", "read_buffer", "to_lists"]
+__all__ = ["ARRAY_KEY", "ArrayReader", "ArrayWriter", "read_buffer", "size_of", "to_lists"]
 
 ARRAY_KEY = "$array"
 _FORMATS = {
@@ -108,12 +108,8 @@ class ArrayReader:
         return value
 
     def _measure(self, kind: Json, shape: Json) -> None:
-        if type(kind) is not str or type(shape) is not list or not _is_shape(shape):
-            raise ValueError("an array is described by a dtype, a shape and an offset")
-        if kind not in _SIZES:
-            raise ValueError("an array has a dtype that frames do not carry")
+        self._size = size_of(kind, shape)
         self._count = math.prod(shape)
-        self._size = self._count * _SIZES[kind]
         self._kind, self._shape = kind, shape
 
     def _read(self, described: dict[str, Json]) -> Json:
@@ -131,6 +127,15 @@ class ArrayReader:
         if self._numpy is not None:  # a copy, so that it can be written to and does not keep the frame alive
             return self._numpy.frombuffer(self._buffers, kind, count, offset).reshape(shape).copy()
         return read_buffer(self._buffers[offset:end], kind, shape)
+
+
+def size_of(kind: Json, shape: Json) -> int:
+    """Say how many bytes an array of this type and shape has. Raises ValueError when they are none."""
+    if type(kind) is not str or type(shape) is not list or not _is_shape(shape):
+        raise ValueError("an array is described by a dtype, a shape and an offset")
+    if kind not in _SIZES:
+        raise ValueError("an array has a dtype that frames do not carry")
+    return math.prod(shape) * _SIZES[kind]
 
 
 def read_buffer(buffer: bytes | memoryview, kind: str, shape: list[int]) -> Json:

@@ -11,11 +11,21 @@ from itertools import zip_longest
 
 import orjson
 
-from openenv.protocol.arrays import ARRAY_KEY, read_buffer
+from openenv.protocol.arrays import ARRAY_KEY, read_buffer, size_of
 
-__all__ = ["place", "spell_out"]
+__all__ = ["check_places", "place", "spell_out"]
 
+_MARK = f'"{ARRAY_KEY}"'.encode()
 _PLACE = re.compile(rb'\{"%s":\[("[^"]+"),(\[[\d,]*\]),(\d+)\]\}' % re.escape(ARRAY_KEY).encode())
+
+
+def check_places(text: bytes, arrays: Sequence[bytes]) -> None:
+    """Raise ValueError unless a text, which may come from anybody, describes each of these buffers once and truly."""
+    sizes = {
+        int(which): size_of(orjson.loads(kind), orjson.loads(shape)) for kind, shape, which in _PLACE.findall(text)
+    }
+    if text.count(_MARK) != len(arrays) or sizes != dict(enumerate(map(len, arrays))):
+        raise ValueError("the arrays are not those that the text describes")
 
 
 def place(texts: Sequence[bytes], arrays: Sequence[Sequence[bytes]]) -> tuple[list[bytes], list[bytes]]:

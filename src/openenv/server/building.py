@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel
 
-from openenv.env import EnvironmentAdapter, EnvironmentSource, EnvironmentSpec, spec_of
-from openenv.server.session import Runner, Session
+from openenv.env import EnvironmentAdapter, EnvironmentSource, EnvironmentSpec, ServerMode, spec_of
+from openenv.server.local import LocalSession, Runner
 from openenv.server.workers import WorkerThread
 
 __all__ = ["SessionBuilder"]
@@ -19,17 +19,24 @@ class SessionBuilder:
         source: Where environments come from.
         action_class: What actions are validated against.
         step_timeout_s: Upper limit of every call; None for none.
+        mode: What the server lets its callers do; environments with an attribute `_mode` are told.
     """
 
     def __init__(
-        self, source: EnvironmentSource, action_class: type[BaseModel], *, step_timeout_s: float | None
+        self,
+        source: EnvironmentSource,
+        action_class: type[BaseModel],
+        *,
+        step_timeout_s: float | None,
+        mode: ServerMode = ServerMode.SIMULATION,
     ) -> None:
         self._source = source
         self._action_class = action_class
         self._step_timeout_s = step_timeout_s
+        self._mode = mode
         self._shared_worker: WorkerThread | None = None
 
-    async def build(self, session_id: str, owner: str | None = None) -> Session:
+    async def build(self, session_id: str, owner: str | None = None) -> LocalSession:
         """Build an environment and a session around it.
 
         Raises:
@@ -45,9 +52,13 @@ class SessionBuilder:
         learned = spec_of(type(environment))  # the source may have built one of another class since
         if spec is None and learned.is_blocking and learned.is_single_threaded:
             self._shared_worker = runner.share()
+        if getattr(environment, "_mode", "") is None:  # it asks for it, and has none of its own making
+            environment._mode = self._mode.value  # type: ignore[attr-defined]
         adapter = EnvironmentAdapter(environment, learned)
         timeout_s = self._step_timeout_s
-        return Session(session_id, adapter, runner, self._action_class, step_timeout_s=timeout_s, owner=owner)
+        session = LocalSession(session_id, adapter, runner, self._action_class, step_timeout_s=timeout_s, owner=owner)
+        session.is_discreet = self._mode is ServerMode.PRODUCTION
+        return session
 
     async def stop(self) -> None:
         """Let go of what all sessions share; they have ended."""

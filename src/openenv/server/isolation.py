@@ -11,9 +11,10 @@ from typing import Protocol
 
 from openenv.env import EnvironmentMetadata
 from openenv.errors import StepTimedOut
-from openenv.protocol import Fault, Reply, Reset, Step, exception_for, rule_of
+from openenv.protocol import Fault, Reset, Step, exception_for, rule_of
 from openenv.server.config import Promises
-from openenv.server.session import Served, Session, SessionState
+from openenv.server.session import Answer as SessionAnswer
+from openenv.server.session import Served, Session
 from openenv.server.worker_wire import Answer, Build, Built, Describe, Described, End, Errand, Ping, Settle
 
 __all__ = ["Home", "IsolatedSession"]
@@ -37,8 +38,8 @@ class Home(Protocol):
     def load(self) -> int:
         """How many sessions live there."""
 
-    def ask(self, number: int, errand: Errand) -> asyncio.Future[Answer]:
-        """Ask for something; a worker that dies answers with a fault that says how."""
+    def ask(self, number: int, errand: Errand, *, raw: bool = False) -> asyncio.Future[Answer]:
+        """Ask for something, maybe with arrays `raw`; a worker that dies answers with a fault that says how."""
 
     def retire(self, why: str) -> None:
         """Take no newcomer, and be killed when nobody lives there."""
@@ -62,8 +63,7 @@ class IsolatedSession(Session):
         step_timeout_s: float | None,
         owner: str | None = None,
     ) -> None:
-        self._begin(session_id, owner, step_timeout_s)  # not the constructor, whose environment lives here
-        self.is_inline = False
+        super().__init__(session_id, step_timeout_s=step_timeout_s, owner=owner)
         self._home = home
         self._number = number
         self._was_cut_off = False
@@ -94,31 +94,14 @@ class IsolatedSession(Session):
         assert isinstance(built, Built)
         self._promises = built
 
-    async def metadata(self) -> EnvironmentMetadata | None:
-        """Ask the environment to describe itself; None once the session has ended."""
-        async with self._turn:
-            if self._state is not SessionState.OPEN:
-                return None
-            described = await self._home.ask(self._number, Describe())
-            return described.metadata if isinstance(described, Described) else None
+    async def _describe(self) -> EnvironmentMetadata | None:
+        described = await self._home.ask(self._number, Describe())
+        return described.metadata if isinstance(described, Described) else None
 
-    async def end(self, reason: str, *, keep_environment: bool = False) -> None:
-        """Close the environment, or kill it with its process when it does not let itself be closed."""
-        self.lose(reason)
-        async with self._turn:
-            if self._state is SessionState.CLOSED:
-                return
-            self._state = SessionState.CLOSED
-            try:
-                if not self._was_cut_off or await self._settled():
-                    await self._close(reason)
-            finally:
-                self._home.leave(self._number)
-
-    async def _perform(self, request: Served, raw: bool) -> Reply:
+    async def _perform(self, request: Served, raw: bool) -> SessionAnswer:
         timed = request.timeout_s if isinstance(request, Step | Reset) else None
         limit = min((s for s in (timed, self._step_timeout_s) if s is not None), default=None)
-        asked = self._home.ask(self._number, request)
+        asked = self._home.ask(self._number, request, raw=raw)
         try:
             async with asyncio.timeout(limit):
                 reply = await asked
@@ -131,7 +114,7 @@ class IsolatedSession(Session):
             raise
         if isinstance(reply, Fault) and rule_of(reply.code).ends_session:
             self._cut_off_because(reply.message.removesuffix("."))  # the worker kept the limit, a moment earlier
-        return reply  # type: ignore[return-value]  # what answers `Served` is a `Reply`
+        return reply  # type: ignore[return-value]  # of what a worker says, what answers `Served`
 
     def _cut_off_because(self, reason: str) -> None:
         self.lose(reason)
@@ -152,7 +135,15 @@ class IsolatedSession(Session):
             self._home.kill("a call in it went on after it was cut off, and held everything up")
         return False
 
-    async def _close(self, reason: str) -> None:
+    async def _close(self, reason: str, keep_environment: bool) -> None:
+        """Close the environment, or kill it with its process when it does not let itself be closed."""
+        try:
+            if not self._was_cut_off or await self._settled():
+                await self._end(reason)
+        finally:
+            self._home.leave(self._number)
+
+    async def _end(self, reason: str) -> None:
         ended = self._home.ask(self._number, End(reason))
         await asyncio.wait({ended}, timeout=_CLOSE_S)
         if not ended.done():

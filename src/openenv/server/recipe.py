@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from openenv.env import EnvironmentSource
+from openenv.env import EnvironmentSource, ServerMode
 from openenv.errors import ConfigurationError
 
 __all__ = ["Recipe"]
@@ -23,14 +23,18 @@ class Recipe:
         path: `sys.path`, to find the modules by.
         text: The two, pickled.
         log_level: From which level on log records are wanted.
+        mode: What the server lets its callers do.
     """
 
     path: tuple[str, ...]
     text: bytes
     log_level: int
+    mode: ServerMode = ServerMode.SIMULATION
 
     @classmethod
-    def of(cls, source: EnvironmentSource, action_class: type[BaseModel]) -> "Recipe":
+    def of(
+        cls, source: EnvironmentSource, action_class: type[BaseModel], mode: ServerMode = ServerMode.SIMULATION
+    ) -> "Recipe":
         """Write down a source.
 
         Raises:
@@ -53,7 +57,7 @@ class Recipe:
                 f"isolation='process' was asked for, but {source.name} or its action class is defined in the program "
                 "that was started, which a worker process cannot import; move it to a module of its own"
             )
-        return cls(tuple(sys.path), text, logging.getLogger().getEffectiveLevel())
+        return cls(tuple(sys.path), text, logging.getLogger().getEffectiveLevel(), mode)
 
     def load(self) -> tuple[Callable[[], Any], type[BaseModel]]:
         """Import what is needed, and give the factory and the action class. Raises whatever the modules raise."""

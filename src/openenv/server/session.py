@@ -1,23 +1,21 @@
 """One session: one environment, one call at a time, and the one path from a request to an environment call.
 
-WebSocket and HTTP both end in `Session.perform`. Where a call runs is decided here, from the class: async methods on
-the event loop, sync ones on the session's thread, or inline when the class promises not to block.
-
-A call that is cut off (its time is up, or its caller has gone) leaves the environment in an unknown state, so the
-session is lost. A thread cannot be stopped from outside: `end` waits for it, and the place stays taken meanwhile.
+WebSocket and HTTP both end in `Session.serve`. What a session is wherever its environment lives stands here: its turn,
+its state, and its end. `local` has those whose environments live in this process, `isolation` those in workers.
 """
 
 import asyncio
 import enum
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 import orjson
-from pydantic import BaseModel
 
-from openenv.env import EncodedObservation, EnvironmentAdapter, EnvironmentMetadata, Method, parse_action, parse_reset
-from openenv.errors import EnvironmentFailed, RemoteFault, StepTimedOut
+from openenv.env import EncodedObservation, EnvironmentMetadata
+from openenv.errors import RemoteFault
 from openenv.protocol import (
     Fault,
     GetSnapshot,
@@ -37,21 +35,18 @@ from openenv.protocol import (
     ViewIs,
 )
 from openenv.server.config import Promises
-from openenv.server.workers import WorkerThread
+from openenv.server.production import discreet
 
-__all__ = ["Answer", "Runner", "Served", "Session", "SessionState"]
+__all__ = ["Answer", "Served", "Session", "SessionState", "fault_for"]
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 Served = Reset | Step | GetState | GetView | JsonRpc | GetSnapshot | Restore
 """The requests that a session carries out."""
-Answer = EncodedObservation | Reply | SnapshotIs | Restored
+Answer = EncodedObservation | StateIs | ViewIs | JsonRpcReply | Fault | SnapshotIs | Restored
 """What comes of them."""
 
 _NONE: Mapping[str, Any] = {}
-_INTERNAL_ERROR = -32603  # of JSON-RPC
 
 
 class SessionState(enum.Enum):
@@ -62,39 +57,7 @@ class SessionState(enum.Enum):
     CLOSED = "closed"
 
 
-class Runner:
-    """Runs an environment's sync calls: inline on the loop when `worker` is None, else on that thread.
-
-    Args:
-        worker: The thread, or None.
-        is_shared: Whether other sessions use the thread too, so that it must not be stopped with this one.
-    """
-
-    def __init__(self, worker: WorkerThread | None, *, is_shared: bool = False) -> None:
-        self._worker = worker
-        self._is_shared = is_shared
-
-    @property
-    def is_inline(self) -> bool:
-        """Whether calls run on the event loop."""
-        return self._worker is None
-
-    async def run(self, call: Callable[[], T]) -> T:
-        """Run `call` and wait for it."""
-        return call() if self._worker is None else await self._worker.submit(call)
-
-    def share(self) -> WorkerThread | None:
-        """Give the thread to other sessions as well; whoever takes it stops it."""
-        self._is_shared = True
-        return self._worker
-
-    def stop(self) -> None:
-        """Let the thread end after what is queued."""
-        if self._worker is not None and not self._is_shared:
-            self._worker.stop()
-
-
-class Session:
+class Session(ABC):
     """One environment and the calls to it.
 
     Attributes:
@@ -102,36 +65,26 @@ class Session:
         owner: Client address of an anonymous session; None for one that is addressed by its id.
         is_attached: Whether a live connection holds it, which keeps it from expiring.
         is_inline: Whether no call of this session ever waits for anything, so that it cannot be overtaken by events.
-        last_used: Event loop time of the last call; not kept while it is attached.
+        is_discreet: Whether what exceptions of the environment say stays here.
+        created_at: When it was opened, in seconds since the epoch.
+        step_count: Steps that were asked for, in all episodes.
+        last_used: When it was called last, by the clock of `time.monotonic`.
     """
 
-    def __init__(
-        self,
-        session_id: str,
-        adapter: EnvironmentAdapter,
-        runner: Runner,
-        action_class: type[BaseModel],
-        *,
-        step_timeout_s: float | None,
-        owner: str | None = None,
-    ) -> None:
-        self._begin(session_id, owner, step_timeout_s)
-        self._adapter = adapter
-        self._runner = runner
-        self.is_inline = runner.is_inline and not any(method.is_async for method in adapter.spec.methods)
-        self._action_class = action_class
+    is_inline = False
+    is_discreet = False
 
-    def _begin(self, session_id: str, owner: str | None, step_timeout_s: float | None) -> None:
-        """Set what a session has wherever its environment lives."""
+    def __init__(self, session_id: str, *, step_timeout_s: float | None, owner: str | None = None) -> None:
         self.id = session_id
         self.owner = owner
         self.is_attached = False
-        self.last_used = asyncio.get_running_loop().time()
+        self.created_at = time.time()
+        self.last_used = time.monotonic()
+        self.step_count = 0
         self._step_timeout_s = step_timeout_s
         self._state = SessionState.OPEN
         self._ended_because = ""
         self._turn = asyncio.Lock()
-        self._straggler: asyncio.Future[Any] | None = None
 
     @property
     def state(self) -> SessionState:
@@ -142,6 +95,11 @@ class Session:
     def is_busy(self) -> bool:
         """Whether a call is under way or waits for its turn."""
         return self._turn.locked()
+
+    @property
+    @abstractmethod
+    def promises(self) -> Promises:
+        """What its environment's class says about concurrent sessions."""
 
     async def perform(self, request: Served) -> Reply:
         """Carry out one request; never raises but for cancellation, which loses the session.
@@ -174,13 +132,7 @@ class Session:
         self, action: Json, timeout_s: float | None = None, options: Mapping[str, Any] = _NONE, *, raw: bool = False
     ) -> EncodedObservation | Fault | None:
         """Step without waiting for anything; None where that cannot be, and `serve` is due."""
-        if not self.is_inline or self._state is not SessionState.OPEN or self._turn.locked():
-            return None
-        try:
-            given = options if timeout_s is None else {**options, "timeout_s": timeout_s}
-            return self._adapter.step(parse_action(self._action_class, action), given, raw=raw)  # type: ignore[return-value]  # it is not async
-        except Exception as error:  # noqa: BLE001  # as in `serve`
-            return _fault(error, Step)
+        return None
 
     def serve_at_once(self, request: Served, *, raw: bool = False) -> Answer | None:
         """Carry out any request of one who waits for nothing; None where that cannot be, and `serve` is due."""
@@ -193,23 +145,15 @@ class Session:
             return answer
         raise RuntimeError(f"a {type(request).__name__} of a session that never waits has waited")
 
-    @property
-    def promises(self) -> Promises:
-        """What its environment's class says about concurrent sessions."""
-        return self._adapter.spec
-
-    async def settle(self) -> None:
-        """Wait until a call that was cut off has come to an end."""
-        if self._straggler is not None:
-            await asyncio.wait({self._straggler})
-        await self._runner.run(lambda: None)  # the thread does it after whatever still runs there
-
     async def metadata(self) -> EnvironmentMetadata | None:
         """Ask the environment to describe itself; None once the session has ended."""
         async with self._turn:
-            if self._state is not SessionState.OPEN:
-                return None
-            return await self._runner.run(self._adapter.metadata)
+            return await self._describe() if self._state is SessionState.OPEN else None
+
+    def leave(self) -> None:
+        """Let go of it: from now on it expires as any session that no connection holds."""
+        self.is_attached = False
+        self.last_used = time.monotonic()
 
     def lose(self, reason: str) -> None:
         """Serve no further call; `reason` completes the sentence "the session has ended: ..."."""
@@ -220,153 +164,48 @@ class Session:
         """Close the environment, after whatever still runs in it has come to an end. Does nothing the second time."""
         self.lose(reason)
         async with self._turn:
-            if self._state is SessionState.CLOSED:
-                return
-            self._state = SessionState.CLOSED
-            if self._straggler is not None:
-                await asyncio.wait({self._straggler})
-            if not keep_environment:
-                closing = await self._runner.run(self._adapter.close)
-                if closing is not None:
-                    await closing
-            self._runner.stop()
+            if self._state is not SessionState.CLOSED:
+                self._state = SessionState.CLOSED
+                await self._close(reason, keep_environment)
+
+    @abstractmethod
+    async def _perform(self, request: Served, raw: bool) -> Answer:
+        """Carry out a request whose turn it is; a `RemoteFault` that is raised is its answer."""
+
+    @abstractmethod
+    async def _describe(self) -> EnvironmentMetadata | None:
+        """Ask the environment to describe itself."""
+
+    @abstractmethod
+    async def _close(self, reason: str, keep_environment: bool) -> None:
+        """Close the environment, unless it is to be kept, and give back what the session has."""
 
     async def _attempt(self, request: Served, raw: bool) -> Answer:
         if self._state is not SessionState.OPEN:
             return Fault("SESSION_ENDED", f"Session {self.id} has ended: {self._ended_because}")
+        self.step_count += type(request) is Step
         try:
             return await self._perform(request, raw)
         except Exception as error:  # noqa: BLE001  # the session pump: nothing stops it
-            return _fault(error, type(request))
+            return self._fault(error, type(request))
         finally:
-            if not self.is_attached:  # an attached one does not expire, and a clock costs a tenth of a step
-                self.last_used = asyncio.get_running_loop().time()
+            self.last_used = time.monotonic()
 
-    async def _perform(self, request: Served, raw: bool) -> Answer:
-        adapter = self._adapter
-        match request:
-            case Step():
-                action, options = self._parsed(request)
-                step = adapter.spec.step
-                stepped: Answer = await self._run(
-                    lambda: adapter.step(action, options, raw=raw), step, request.timeout_s
-                )
-                return stepped
-            case Reset():
-                options = _with_limit(parse_reset(request.options), request.timeout_s)
-                reset = adapter.spec.reset
-                begun: Answer = await self._run(lambda: adapter.reset(options, raw=raw), reset, request.timeout_s)
-                return begun
-            case GetState():
-                if self._runner.is_inline:
-                    return StateIs(orjson.Fragment(adapter.state()))
-                return StateIs(orjson.Fragment(await self._limited(self._runner.run(adapter.state), None)))
-            case GetView() if not adapter.can_show:
-                return ViewIs({"html": None, "actions": []})
-            case GetView():
-                html = await self._run(adapter.render_web, adapter.spec.render_web, None)
-                actions = await self._run(adapter.web_actions, adapter.spec.web_actions, None)
-                return ViewIs({"html": html, "actions": orjson.Fragment(actions)})
-            case JsonRpc():
-                return await self._json_rpc(request)
-            case GetSnapshot():
-                saved = adapter.spec.snapshots
-                return SnapshotIs(await self._run(adapter.snapshot, saved.snapshot if saved else None, None))
-            case Restore():
-                return await self._restore(request)
-
-    async def _restore(self, request: Restore) -> Restored:
-        """Restore, or lose the session: one that is restored by half must not go on."""
-        adapter, saved = self._adapter, self._adapter.spec.snapshots
-        try:
-            await self._run(lambda: adapter.restore(request.snapshot), saved.restore if saved else None, None)
-        except EnvironmentFailed as error:
-            self.lose("it could not be restored")
-            sentence = f"{error.message} (while it was restored, so the session is lost)"
-            raise EnvironmentFailed("RESTORE_FAILED", sentence, error.details) from error
-        return Restored()
-
-    def _parsed(self, request: Step) -> tuple[BaseModel, Mapping[str, Any]]:
-        return parse_action(self._action_class, request.action), _with_limit(request.options, request.timeout_s)
-
-    async def _json_rpc(self, request: JsonRpc) -> JsonRpcReply:
-        """Let the environment answer; its failure is an answer of JSON-RPC, too."""
-        payload, method = request.payload, self._adapter.spec.handle_json_rpc
-        if method is None:
-            return _rpc_error(payload, "Environment does not support MCP")
-        try:
-            reply = await self._run(lambda: self._adapter.json_rpc(payload), method, None)
-        except EnvironmentFailed as error:
-            said = f"{error.exception}: {error.message}" if error.exception else error.message
-            return _rpc_error(payload, said)
-        if reply is not None:
-            return JsonRpcReply(orjson.Fragment(reply))
-        if payload.get("id") is None:
-            return JsonRpcReply({})  # a notification has no answer, but every frame has its reply
-        return _rpc_error(payload, f"{self._adapter.spec.name}.{method.name} gave no answer")
-
-    async def _run(self, call: Callable[[], Any], method: Method | None, timeout_s: float | None) -> Any:
-        """Run a call where its method belongs, within its time limit."""
-        is_async = method is not None and method.is_async
-        if method is None or (not is_async and self._runner.is_inline):
-            return call()
-        return await self._limited(call() if is_async else self._runner.run(call), timeout_s)
-
-    async def _limited(self, call: Awaitable[T], timeout_s: float | None) -> T:
-        limit = min((s for s in (timeout_s, self._step_timeout_s) if s is not None), default=None)
-        if limit is None:
-            try:
-                return await call
-            except asyncio.CancelledError:
-                self.lose("its caller went away during a call")
-                raise
-        running = asyncio.ensure_future(call)
-        try:
-            await asyncio.wait({running}, timeout=limit)
-        except asyncio.CancelledError:
-            self._cut_off(running, "its caller went away during a call")
-            raise
-        if not running.done():
-            self._cut_off(running, f"a call ran past its limit of {limit:g} s")
-            sentence = f"The call did not finish within {limit:g} s, and its session is lost."
-            raise StepTimedOut("TIMED_OUT", sentence, {"timeout_s": limit})
-        return running.result()
-
-    def _cut_off(self, running: asyncio.Future[Any], reason: str) -> None:
-        """Give up on a call. It may go on: a thread as long as it likes, a coroutine until it minds its cancelling."""
-        self.lose(reason)
-        self._straggler = running
-        running.add_done_callback(_retrieve)
-        running.cancel()
+    def _fault(self, error: Exception, asked: type[Served]) -> Fault:
+        fault = fault_for(error, asked)
+        return discreet(fault) if self.is_discreet else fault
 
 
-def _fault(error: Exception, asked: type[Served]) -> Fault:
+def fault_for(error: Exception, asked: type[Served]) -> Fault:
+    """Say in a fault what went wrong; a bug of ours is logged, and crosses as a fixed sentence."""
     if isinstance(error, RemoteFault):
         return Fault.of(error)
-    # A bug of ours: a fixed sentence crosses, the traceback stays here.
     logger.error("internal error while serving %s", asked.__name__, exc_info=error)
     return Fault("INTERNAL_ERROR", "The server failed while serving this request; its log says why.")
 
 
-def _rpc_error(payload: Mapping[str, Any], message: str) -> JsonRpcReply:
-    call_id = payload.get("id")
-    known = call_id if isinstance(call_id, str | int) else None  # JSON-RPC has no other ids
-    error = {"code": _INTERNAL_ERROR, "message": message, "data": None}
-    return JsonRpcReply({"jsonrpc": "2.0", "id": known, "error": error})
-
-
-def _with_limit(options: Any, timeout_s: float | None) -> Any:
-    return options if timeout_s is None else {**options, "timeout_s": timeout_s}
-
-
 def _reply(answer: Answer) -> Reply:
     if type(answer) is not EncodedObservation:
-        return answer  # type: ignore[return-value]  # one of the two
+        return answer  # type: ignore[return-value]  # who asks for a snapshot or its like uses `serve`
     metadata = None if answer.metadata is None else orjson.Fragment(answer.metadata)
     return Observed(orjson.Fragment(answer.observation), answer.reward, answer.done, metadata, answer.truncated)
-
-
-def _retrieve(future: asyncio.Future[Any]) -> None:
-    """Take the outcome of a call nobody waits for, so that it is not reported as forgotten."""
-    if not future.cancelled() and (error := future.exception()) is not None:
-        logger.warning("a call that was cut off ended with %s: %s", type(error).__name__, error)

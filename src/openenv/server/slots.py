@@ -12,10 +12,11 @@ _COUNT = struct.Struct("i")  # native, so that it is written in one piece: `give
 
 
 class Slots(Protocol):
-    """A count of open sessions. `own` is this process's part of `taken`."""
+    """A count of open sessions. `own` is this process's part of `taken`, and `processes` is how many share it."""
 
     own: int
     is_shared: bool
+    processes: int
 
     @property
     def taken(self) -> int:
@@ -32,6 +33,7 @@ class LocalSlots:
     """The count of a server that is one process."""
 
     is_shared = False
+    processes = 1
 
     def __init__(self) -> None:
         self.own = 0
@@ -68,6 +70,7 @@ class SharedSlots:
         self._offset = index * _COUNT.size
         self._file = path.open("r+b")
         self._counts = mmap.mmap(self._file.fileno(), 0)
+        self.processes = len(self._counts) // _COUNT.size
         self._write(0)  # what a crashed predecessor had open is gone
 
     @staticmethod

@@ -116,15 +116,21 @@ class Worker:
             if self._nursery is not None and self._pid:
                 self._nursery.kill(self._pid)
 
-    def ask(self, number: int, errand: Errand) -> asyncio.Future[Answer]:
-        """Ask for something on behalf of session `number`; what is asked of a dead worker is a fault."""
+    def ask(self, number: int, errand: Errand, *, raw: bool = False) -> asyncio.Future[Answer]:
+        """Ask for something on behalf of session `number`; what is asked of a dead worker is a fault.
+
+        Args:
+            number: The session.
+            errand: What it is.
+            raw: Whether arrays of an observation are to come beside its JSON.
+        """
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         if self._channel is None or self.is_gone:
             future.set_result(self._death())
             return future
         call_id = next(self._call_ids)
         self._open[call_id] = future
-        self._channel.send(encode_errand(call_id, number, errand))
+        self._channel.send(encode_errand(call_id, number, errand, raw=raw))
         return future
 
     def ended(self, how: str) -> None:

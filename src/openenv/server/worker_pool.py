@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel
 
-from openenv.env import EnvironmentSource
+from openenv.env import EnvironmentSource, ServerMode
 from openenv.errors import FactoryFailed
 from openenv.protocol import Fault, exception_for
 from openenv.server.isolation import IsolatedSession
@@ -36,6 +36,7 @@ class WorkerPool:
         env_workers: Processes that sessions share; None for what suits the class.
         step_timeout_s: Upper limit of every call; None for none.
         lost: Told of every session whose worker has ended, and why.
+        mode: What the server lets its callers do.
 
     Raises:
         ConfigurationError: What builds environments cannot be sent to a process.
@@ -49,10 +50,12 @@ class WorkerPool:
         env_workers: int | None,
         step_timeout_s: float | None,
         lost: Callable[[Session, str], object],
+        mode: ServerMode = ServerMode.SIMULATION,
     ) -> None:
         self._source = source
-        self._recipe = Recipe.of(source, action_class)
-        self._most = env_workers or _shared_by_default(source)
+        self._recipe = Recipe.of(source, action_class, mode)
+        self._most = env_workers or _shared_by_default(source, servers=1)
+        self._is_chosen = env_workers is not None
         self._step_timeout_s = step_timeout_s
         self._lost = lost
         self._nursery: Nursery | None = None
@@ -61,6 +64,11 @@ class WorkerPool:
         self._failures = 0
         self._refused_until = 0.0
         self._failure: FactoryFailed | None = None
+
+    def share_cores(self, servers: int) -> None:
+        """Be one of several servers on this machine: what suits the class is then for all of them together."""
+        if not self._is_chosen:
+            self._most = _shared_by_default(self._source, servers=servers)
 
     async def build(self, session_id: str, owner: str | None = None) -> Session:
         """Build a session in the worker that has the fewest.
@@ -143,9 +151,10 @@ class WorkerPool:
             raise exception_for(Fault(self._failure.code, message, self._failure.details))
 
 
-def _shared_by_default(source: EnvironmentSource) -> int | None:
+def _shared_by_default(source: EnvironmentSource, *, servers: int) -> int | None:
     """Let sessions share workers only where no thread of theirs can hang: a thread cannot be killed."""
     spec = source.spec
     if spec is None or (spec.is_blocking and not spec.is_async):
         return None
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(cores // servers, 1)

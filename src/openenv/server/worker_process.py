@@ -20,10 +20,12 @@ import uvloop
 
 from openenv.env import EnvironmentSource
 from openenv.errors import RemoteFault
-from openenv.protocol import Fault
+from openenv.protocol import Fault, Step
 from openenv.server.building import SessionBuilder
+from openenv.server.local import LocalSession
 from openenv.server.recipe import Recipe
-from openenv.server.session import Session
+from openenv.server.session import Answer as SessionAnswer
+from openenv.server.session import Served
 from openenv.server.worker_wire import (
     Answer,
     Build,
@@ -76,7 +78,8 @@ async def _serve(connection: socket.socket, recipe: Recipe) -> None:
     try:
         factory, action_class = recipe.load()
         _log_to(handler, recipe.log_level)  # and to nothing else, whatever the modules have set up
-        house.open(channel, SessionBuilder(EnvironmentSource(factory), action_class, step_timeout_s=None))
+        source = EnvironmentSource(factory)
+        house.open(channel, SessionBuilder(source, action_class, step_timeout_s=None, mode=recipe.mode))
     except (Exception, SystemExit) as error:  # the environment's module, which is not ours
         logger.exception("the environment could not be imported in a worker process")
         details = {"exception": type(error).__name__, "cause": str(error)}
@@ -94,7 +97,7 @@ class _House:
         self.gone = asyncio.Event()
         self._channel: Channel | None = None
         self._builder: SessionBuilder | None = None
-        self._sessions: dict[int, Session] = {}
+        self._sessions: dict[int, LocalSession] = {}
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -104,7 +107,7 @@ class _House:
 
     def receive(self, body: memoryview) -> None:
         """Take a request."""
-        call_id, number, errand = pickle.loads(body)
+        call_id, number, errand, raw = pickle.loads(body)
         match errand:
             case Ping():
                 self._reply(call_id, Done())
@@ -118,11 +121,11 @@ class _House:
                 self._start(call_id, self._end(number, errand.reason))
             case _:
                 session = self._sessions[number]
-                reply = session.perform_at_once(errand)
-                if reply is None:
-                    self._calls[number] = self._start(call_id, session.perform(errand))
+                answer = _at_once(session, errand, raw)
+                if answer is None:
+                    self._calls[number] = self._start(call_id, session.serve(errand, raw=raw))
                 else:
-                    self._reply(call_id, reply)
+                    self._reply(call_id, answer)
 
     def _start(self, call_id: int, errand: Coroutine[Any, Any, Answer]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(self._answer(call_id, errand))
@@ -150,7 +153,7 @@ class _House:
         self._sessions[number] = session
         return Built(session.promises.name, session.promises.is_concurrent)
 
-    async def _describe(self, session: Session) -> Answer:
+    async def _describe(self, session: LocalSession) -> Answer:
         described = await session.metadata()
         return Done() if described is None else Described(described)
 
@@ -166,6 +169,12 @@ class _House:
         self._calls.pop(number, None)
         await self._sessions.pop(number).end(reason)
         return Done()
+
+
+def _at_once(session: LocalSession, request: Served, raw: bool) -> SessionAnswer | None:
+    if type(request) is Step:  # the one that must be quick
+        return session.step_at_once(request.action, request.timeout_s, request.options, raw=raw)
+    return session.serve_at_once(request, raw=raw)
 
 
 class _ToServer(logging.Handler):

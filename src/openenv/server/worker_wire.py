@@ -1,22 +1,26 @@
 """What a server and its worker processes say to each other, and how it is written.
 
 A frame is a length and a body. Requests are pickled: the worker trusts its server. Replies are JSON with the encoded
-observations behind it, untouched: whatever an environment does to its process, it cannot make the server run code.
+observations and the numbers of their arrays behind it, untouched: whatever an environment does to its process, it
+cannot make the server run code.
 """
 
 import asyncio
+import itertools
 import json
 import pickle
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
-from typing import Any, cast
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, cast, get_args
 
 import orjson
 
-from openenv.env import EnvironmentMetadata
-from openenv.protocol import Fault, JsonRpcReply, Observed, Reply, Restored, SnapshotIs, StateIs, ViewIs
+from openenv.env import EncodedObservation, EnvironmentMetadata
+from openenv.protocol import SnapshotIs, StateIs, ViewIs
+from openenv.protocol.placing import check_places
+from openenv.server.session import Answer as SessionAnswer
 from openenv.server.session import Served
 
 __all__ = [
@@ -99,28 +103,22 @@ class Logged:
 
 
 Errand = Served | Build | Describe | Settle | End | Ping
-Answer = Reply | SnapshotIs | Restored | Built | Described | Done | Logged
+Answer = SessionAnswer | Built | Described | Done | Logged
 
 _LENGTH = struct.Struct("!I")
-_ANSWERS: dict[str, type[Any]] = {
-    answer.__name__: answer
-    for answer in (
-        Observed,
-        StateIs,
-        ViewIs,
-        JsonRpcReply,
-        SnapshotIs,
-        Restored,
-        Fault,
-        Built,
-        Described,
-        Done,
-        Logged,
-    )
+_ANSWERS: dict[str, type[Any]] = {answer.__name__: answer for answer in get_args(Answer)}
+_FIELDS = {
+    name: tuple(field.name for field in fields(answer)) if is_dataclass(answer) else answer._fields
+    for name, answer in _ANSWERS.items()
 }
-_FIELDS = {name: tuple(field.name for field in fields(answer)) for name, answer in _ANSWERS.items()}
-_AS_TEXT = {Observed: ("observation", "metadata"), StateIs: ("state",), ViewIs: ("view",), SnapshotIs: ("snapshot",)}
+_AS_TEXT = {
+    EncodedObservation: ("observation", "metadata"),
+    StateIs: ("state",),
+    ViewIs: ("view",),
+    SnapshotIs: ("snapshot",),
+}
 """Fields that go on as the JSON text, or the bytes, that they are, without being read."""
+_AS_BYTES = (EncodedObservation, SnapshotIs)
 
 
 def encode_frame(body: bytes, *more: bytes) -> bytes:
@@ -128,9 +126,9 @@ def encode_frame(body: bytes, *more: bytes) -> bytes:
     return b"".join((_LENGTH.pack(len(body) + sum(map(len, more))), body, *more))
 
 
-def encode_errand(call_id: int, number: int, errand: Errand) -> bytes:
-    """Write a request for session `number` of a worker."""
-    return encode_frame(pickle.dumps((call_id, number, errand), pickle.HIGHEST_PROTOCOL))
+def encode_errand(call_id: int, number: int, errand: Errand, *, raw: bool = False) -> bytes:
+    """Write a request for session `number` of a worker, which answers with arrays beside the JSON if `raw` says so."""
+    return encode_frame(pickle.dumps((call_id, number, errand, raw), pickle.HIGHEST_PROTOCOL))
 
 
 def encode_reply(call_id: int, answer: Answer) -> bytes:
@@ -143,6 +141,9 @@ def encode_reply(call_id: int, answer: Answer) -> bytes:
         if values[at] is not None:
             texts.append(values[at] if type(values[at]) is bytes else orjson.dumps(values[at]))
             values[at] = len(texts[-1])
+    if type(answer) is EncodedObservation and answer.arrays:
+        texts += answer.arrays
+        values[-1] = [len(array) for array in answer.arrays]
     head = _dumps([call_id, name, values])
     return encode_frame(_LENGTH.pack(len(head)), head, *texts)
 
@@ -158,10 +159,21 @@ def decode_reply(body: memoryview) -> tuple[int, Answer]:
         if values[index] is not None:
             at, start = at + values[index], at
             text = bytes(body[start:at])
-            values[index] = text if answer is SnapshotIs else orjson.Fragment(text)
+            values[index] = text if answer in _AS_BYTES else orjson.Fragment(text)
+    if answer is EncodedObservation and values[-1]:
+        values[-1] = _arrays(body, at, values[-1])
+        check_places(values[0], values[-1])
     if answer is Described:
         values = [EnvironmentMetadata(**values[0])]
     return call_id, answer(*values)
+
+
+def _arrays(body: memoryview, at: int, sizes: list[int]) -> list[bytes]:
+    """Cut what lies at the end of a frame."""
+    ends = list(itertools.accumulate(sizes, initial=at))
+    if min(sizes) < 0 or ends[-1] != len(body):
+        raise ValueError("the arrays do not lie in their frame")
+    return [bytes(body[start:end]) for start, end in itertools.pairwise(ends)]
 
 
 def receive_frame(connection: socket.socket) -> bytes:
