@@ -18,6 +18,7 @@ from openenv.cli.app import app
 from openenv.server.run import bind
 from tests.server.peers import ask, http, reply, step, ws
 from tests.support.command import OPENENV, ROOT, expect_refusal, openenv_serve
+from tests.support.upstream import write_environment
 
 APP = """
 from openenv import create_app
@@ -80,6 +81,35 @@ def test_it_says_where_the_page_the_docs_and_the_socket_are(folder: Path) -> Non
         said = serving.said
         assert serving.stop() == 0
         assert serving.said == said, "it said more than it was asked"
+
+
+def test_app_is_where_it_is_told_to_be_with_or_without_a_manifest(folder: Path) -> None:
+    (folder / "server").rename(folder / "elsewhere")
+    with openenv_serve(folder, "--app", "elsewhere.app:app") as serving:
+        assert _get(f"{serving.url}/metadata").json()["name"] == "echo"
+    (folder / "openenv.yaml").unlink()
+    with openenv_serve(folder, "--app", "elsewhere.app:app") as serving:
+        assert "Serving my_env at" in serving.said
+        assert _get(f"{serving.url}/metadata").json()["name"] == "echo"
+
+
+@pytest.mark.parametrize("arguments", [[".", "--app", "server.app"], ["gym:CartPole-v1", "--app", "server.app:app"]])
+def test_an_app_that_cannot_be_one_is_refused(arguments: list[str], folder: Path) -> None:
+    done = CliRunner().invoke(app, ["serve", *arguments])
+    assert done.exit_code == 2
+    assert "write it as module:attribute" in done.stderr
+
+
+def test_an_environment_written_for_openenv_is_served_as_it_is(tmp_path: Path) -> None:
+    folder = write_environment(tmp_path / "who_env", "openenv-core[core]>=0.2.1")
+    beside = tmp_path / "site-packages"
+    (info := beside / "openenv_core-0.3.0.dist-info").mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: openenv-core\nVersion: 0.3.0\n")
+    with openenv_serve(folder, environ={"PYTHONPATH": os.pathsep.join([str(ROOT), str(beside)])}) as serving:
+        assert "openenv-core is installed beside openenv-runtime" in serving.said
+        assert "pip uninstall -y openenv-core" in serving.said
+        with ws(serving.url) as peer:
+            assert ask(peer, step("hi"))["data"]["observation"]["echoed"] == "hi"
 
 
 def test_app_is_where_the_manifest_says(folder: Path) -> None:
@@ -227,6 +257,28 @@ def test_page_is_there_unless_it_is_turned_off(
             status
         ] * 2
         assert ("page" in serving.said) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "status"),
+    [
+        ([], None, 200),
+        ([], "production", 404),
+        (["--mode", "production"], "simulation", 404),
+        (["--mode", "simulation"], "production", 200),
+    ],
+)
+def test_mode_is_the_command_lines_or_the_variables(
+    arguments: list[str], variable: str | None, status: int, folder: Path
+) -> None:
+    environ = {} if variable is None else {"OPENENV_MODE": variable}
+    with openenv_serve(folder, *arguments, environ=environ) as serving, http(serving.url) as client:
+        assert client.post("/reset", json={}).status_code == status
+
+
+def test_mode_that_there_is_none_of_is_one_sentence(folder: Path) -> None:
+    code, said = _failed(folder, environ={"OPENENV_MODE": "prod"})
+    assert (code, said) == (2, "error: OPENENV_MODE='prod': must be simulation or production\n")
 
 
 def _answers(url: str, token: str) -> list[int]:

@@ -26,6 +26,8 @@ TABLE = {
     "NOT_SUPPORTED": (errors.NotSupported, 501, False),
     "BAD_SNAPSHOT": (errors.BadSnapshot, 422, False),
     "RESTORE_FAILED": (errors.EnvironmentFailed, 500, True),
+    "NOT_FOUND": (errors.BadRequest, 404, False),
+    "NO_SUCH_TASK": (errors.BadRequest, 400, False),
     "CANCELLED": (RemoteFault, 409, False),
     "INTERNAL_ERROR": (RemoteFault, 500, False),
 }

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.server.isolated import Tables
+from tests.server.opened import Opened
 from tests.server.stage import AsyncStaged, InlineStaged, Stage, Staged, app_of
 from tests.support.echo import EchoEnvironment
 from tests.support.serving import TRANSPORTS, Served, serving
@@ -26,6 +27,16 @@ def stage() -> Iterator[Stage]:
     stage = Stage()
     yield stage
     stage.release()
+
+
+@pytest.fixture
+async def opened(stage: Stage) -> AsyncIterator[Opened]:
+    """Sessions around staged environments, ended with the test."""
+    opened = Opened(stage)
+    yield opened
+    stage.release()
+    for session in opened.sessions:
+        await session.end("the test is over")
 
 
 @pytest.fixture(scope="module", params=TRANSPORTS)

@@ -7,7 +7,7 @@ import gradio as gr
 from openenv import create_app
 from tests.support.echo import EchoAction, EchoEnvironment, EchoObservation
 
-__all__ = ["app"]
+__all__ = ["build"]
 
 
 def build(
@@ -33,4 +33,16 @@ def build(
     return blocks
 
 
-app = create_app(EchoEnvironment, EchoAction, EchoObservation, env_name="painted", gradio_builder=build)
+_APPS: dict[str, dict[str, Any]] = {
+    "app": {},
+    "primary": {"custom_tab_name": "Board", "custom_tab_primary": True, "title_override": "Chess club"},
+    "alone": {"show_default_tab": False},
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Make an app when it is asked for, as each takes a while."""
+    if name not in _APPS:
+        raise AttributeError(name)
+    more = _APPS[name]
+    return create_app(EchoEnvironment, EchoAction, EchoObservation, "painted", gradio_builder=build, **more)

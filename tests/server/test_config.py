@@ -33,6 +33,7 @@ GOOD = {
         ("https://pal.example:8443", "https://*.hf.space"),
     ),
     "readme_path": ("docs/README.md", Path("docs/README.md")),
+    "mode": (" Production ", "production"),
 }
 BAD = {
     "max_sessions": ["0", "-1", "1.5", "many", "1e3"],
@@ -45,6 +46,7 @@ BAD = {
     "grace_s": ["-1", "a while"],
     "snapshot_key": ["fifteen letters"],
     "isolation": ["processes", "docker"],
+    "mode": ["prod", "simulation,production"],
     "env_workers": ["0", "-1", "all"],
     "frame_ancestors": [
         "pal.example",

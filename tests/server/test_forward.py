@@ -20,7 +20,7 @@ from tests.server.peers import ask, http, step, ws
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The URLs of two workers."""
-    with workers(tmp_path_factory.mktemp("pair")) as urls:
+    with workers(tmp_path_factory.mktemp("pair"), web=True) as urls:
         yield urls
 
 
@@ -92,6 +92,14 @@ def test_caller_without_an_id_has_one_session_among_all_workers(pair: tuple[str,
         counts = [client.post("/step", json=_act("Hi")).json()["metadata"]["step"] for client in (one, other) * 3]
         assert counts == [1, 2, 3, 4, 5, 6]
         other.delete("/session")
+
+
+def test_caller_of_a_shared_session_finds_it_through_all_workers(pair: tuple[str, str]) -> None:
+    with http(pair[0]) as one, http(pair[1]) as other:
+        one.post("/web/reset", json={})
+        for client in (one, other):
+            assert client.post("/web/step", json=_act("Hi")).status_code == 200
+        assert [client.get("/web/state").json()["step_count"] for client in (one, other)] == [2, 2]
 
 
 @pytest.mark.parametrize("session_id", ["0-00", "1-00", "7-00", "nonsense", "9" * 5000 + "-"])

@@ -15,8 +15,9 @@ from openenv import Action, create_app
 from openenv.env import EnvironmentMetadata, EnvironmentSource
 from openenv.errors import BadAction, EnvironmentFailed, UnknownSession
 from openenv.server import ServerConfig
-from openenv.server.gradio import GradioSession, action_fields
+from openenv.server.gradio import action_fields
 from openenv.server.sessions import SessionTable
+from openenv.server.web_manager import WebInterfaceManager
 from tests.server.peers import http
 from tests.support.command import openenv_serve
 from tests.support.echo import EchoAction, EchoEnvironment, EchoObservation, ThreadedEcho
@@ -174,7 +175,7 @@ async def table() -> AsyncIterator[SessionTable]:
 
 @pytest.mark.anyio
 async def test_nothing_is_open_before_it_is_used(table: SessionTable) -> None:
-    session = GradioSession(table, METADATA)
+    session = WebInterfaceManager.of(table, METADATA)
     assert (session.get_state(), table.active) == ({}, 0)
     await asyncio.gather(*(session.reset_environment() for _ in range(3)))  # three visitors at once
     assert table.active == 1
@@ -182,7 +183,7 @@ async def test_nothing_is_open_before_it_is_used(table: SessionTable) -> None:
 
 @pytest.mark.anyio
 async def test_step_before_a_reset_is_the_environments_business(table: SessionTable) -> None:
-    assert (await GradioSession(table, METADATA).step_environment({"message": "Hi"}))["reward"] == 0.2
+    assert (await WebInterfaceManager.of(table, METADATA).step_environment({"message": "Hi"}))["reward"] == 0.2
 
 
 @pytest.mark.anyio
@@ -192,7 +193,7 @@ async def test_step_before_a_reset_is_the_environments_business(table: SessionTa
 async def test_fault_is_raised_and_the_session_goes_on(
     table: SessionTable, action: dict[str, Any], error: type[Exception]
 ) -> None:
-    session = GradioSession(table, METADATA)
+    session = WebInterfaceManager.of(table, METADATA)
     with pytest.raises(error):
         await session.step_environment(action)
     assert (await session.step_environment({"message": "Hi"}))["done"] is False
@@ -201,7 +202,7 @@ async def test_fault_is_raised_and_the_session_goes_on(
 
 @pytest.mark.anyio
 async def test_lost_session_is_said_to_be_lost_until_a_reset(table: SessionTable) -> None:
-    session = GradioSession(table, METADATA)
+    session = WebInterfaceManager.of(table, METADATA)
     await session.reset_environment()
     (only,) = table._sessions.values()
     await table.end(only, "it was idle")
@@ -214,7 +215,7 @@ async def test_lost_session_is_said_to_be_lost_until_a_reset(table: SessionTable
 
 @pytest.mark.anyio
 async def test_state_is_that_after_the_last_call_awaited_or_not(table: SessionTable) -> None:
-    session = GradioSession(table, METADATA)
+    session = WebInterfaceManager.of(table, METADATA)
     await session.reset_environment({"episode_id": "e"})
     await session.step_environment({"message": "Hi"})
     assert session.get_state() == await session.get_state() == {"episode_id": "e", "step_count": 1}
@@ -222,7 +223,7 @@ async def test_state_is_that_after_the_last_call_awaited_or_not(table: SessionTa
 
 @pytest.mark.anyio
 async def test_handler_on_another_loop_plays_on_the_servers(table: SessionTable) -> None:
-    session = GradioSession(table, METADATA)
+    session = WebInterfaceManager.of(table, METADATA)
     session.seen_on(asyncio.get_running_loop())
 
     def handler() -> Any:

@@ -4,6 +4,7 @@ import os
 import secrets
 import sys
 import traceback
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,6 +31,13 @@ class Isolation(StrEnum):
     PROCESS = "process"
 
 
+class Mode(StrEnum):
+    """What callers may do."""
+
+    SIMULATION = "simulation"
+    PRODUCTION = "production"
+
+
 class AppFailed(OpenEnvError):
     """The app cannot be imported; the message ends in the last frames of its traceback."""
 
@@ -43,6 +51,10 @@ def serve(
     port: Annotated[
         int | None,
         typer.Option("--port", "-p", min=0, max=65535, help="Port; 0 takes any.", show_default="openenv.yaml's"),
+    ] = None,
+    app: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:NAME", help="Where the app is.", show_default="openenv.yaml's"),
     ] = None,
     reload: Annotated[bool, typer.Option("--reload", help="Start anew whenever a Python file changes.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the port.")] = 1,
@@ -59,6 +71,10 @@ def serve(
         int | None, typer.Option(min=1, help="Sessions at once, over all workers.", show_default="the app's")
     ] = None,
     web: Annotated[bool | None, typer.Option("--web/--no-web", help="The page at /web.", show_default="on")] = None,
+    mode: Annotated[
+        Mode | None,
+        typer.Option(help="production: only the environment's tools may be called.", show_default="the app's"),
+    ] = None,
     token: Annotated[
         str | None,
         typer.Option(envvar="OPENENV_TOKEN", help="Ask callers for this bearer token; `new` makes one up."),
@@ -68,20 +84,22 @@ def serve(
     ] = None,
 ) -> None:
     """Serve an environment until Ctrl-C; sessions under way get to finish their step."""
-    manifest, folder = _found(path)
+    manifest, folder = _found(path, app)
     if reload and workers > 1:
         raise ConfigurationError("--reload goes with one worker: leave out --reload or --workers")
     _put_isolation(isolation, env_workers)
+    if mode is not None:
+        os.environ["OPENENV_MODE"] = mode
     _put(max_sessions=max_sessions, web=web, token=token, allow_host=allow_host, from_manifest=manifest.max_sessions)
     os.chdir(folder)
     sys.path.insert(0, str(folder))
     from openenv.server import run  # as is the web framework
 
-    app = manifest.app if reload or workers > 1 else _imported(manifest.app)
+    served = manifest.app if reload or workers > 1 else _imported(manifest.app)
     if workers > 1:
         _imported(manifest.app)  # so that a broken app is told once, and not by every worker
     run(
-        app,
+        served,
         host=host,
         port=manifest.port if port is None else port,
         reload=reload,
@@ -100,16 +118,21 @@ def _put_isolation(isolation: Isolation | None, env_workers: int | None) -> None
         os.environ["OPENENV_ENV_WORKERS"] = str(env_workers)
 
 
-def _found(path: str) -> "tuple[Manifest, Path]":
+def _found(path: str, app: str | None) -> "tuple[Manifest, Path]":
     """Say what to serve, and in which folder. An environment of Gymnasium needs none but the current one."""
-    from openenv.hub import Manifest, read_manifest  # YAML is not needed to print help
+    from openenv.hub.manifest import MANIFEST, Manifest, read_manifest  # YAML is not needed to print help
 
+    if app is not None and (path.startswith(_GYM) or not all(app.partition(":"))):
+        raise ConfigurationError(f"--app {app} is no app of a folder; write it as module:attribute, or leave it out")
     if path.startswith(_GYM):
         target = path.removeprefix(_GYM)
         os.environ["OPENENV_GYM"] = target
         return Manifest(name=target.partition("?")[0], app="openenv.gym.served:app"), Path.cwd()
     folder = Path(path).resolve()
-    return read_manifest(folder), folder
+    if app is None:
+        return read_manifest(folder), folder
+    known = read_manifest(folder) if (folder / MANIFEST).is_file() else Manifest(name=folder.name)
+    return replace(known, app=app), folder
 
 
 def _put(

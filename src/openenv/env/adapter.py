@@ -21,6 +21,7 @@ from openenv.env.encoding import (
     encode_state,
 )
 from openenv.env.interface import Environment, EnvironmentMetadata, describe
+from openenv.env.mcp.types import CallToolAction, action_class_for
 from openenv.env.snapshots import pack, unpack
 from openenv.env.spec import EnvironmentSpec, Method, Snapshots
 from openenv.errors import (
@@ -290,6 +291,8 @@ def parse_reset(options: Mapping[str, Any]) -> Mapping[str, Any]:
 @functools.cache
 def _validator_of(action_class: type[BaseModel]) -> Callable[[Any], BaseModel]:
     """Find what `model_validate` comes down to, in half its time; unless a class has its own, or is not whole yet."""
+    if action_class_for({"type": "call_tool"}, action_class) is not action_class or action_class is CallToolAction:
+        return lambda payload: action_class_for(payload, action_class).model_validate(payload)
     if array_fields(action_class):
         return lambda payload: action_class.model_validate(arranged(action_class, payload))
     is_usual = getattr(action_class.model_validate, "__func__", None) is _MODEL_VALIDATE

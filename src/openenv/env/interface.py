@@ -1,7 +1,7 @@
-"""What an environment author subclasses: `Environment`, and `Transform` for reshaping observations."""
+"""What an environment author subclasses: `Environment`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -9,19 +9,17 @@ from openenv.env.rubrics.base import Rubric
 from openenv.env.rubrics.drive import settle
 from openenv.env.rubrics.scorecard import Scorecard, show
 from openenv.env.snapshots import pickle_state, unpickle_state
+from openenv.env.transforms import Transform
 from openenv.errors import SnapshotRefused
 from openenv.types import Action, Observation, State
 
-__all__ = ["CompositeTransform", "Environment", "EnvironmentMetadata", "Transform"]
+__all__ = ["Environment", "EnvironmentMetadata", "Transform"]
 
 ActT = TypeVar("ActT", bound=Action)
 ObsT = TypeVar("ObsT", bound=Observation)
 StateT = TypeVar("StateT", bound=State)
 
 _AWAIT = "the rubric is async, and an event loop runs here: make the method async and await self._{}_async(...) in it"
-
-Transform = Callable[[Any], Any]
-"""Takes an observation and gives one back; an environment applies it with `_apply_transform`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,19 +32,6 @@ class EnvironmentMetadata:
     version: str | None = None
     author: str | None = None
     documentation_url: str | None = None
-
-
-class CompositeTransform:
-    """A transform that applies others, first to last."""
-
-    def __init__(self, transforms: Sequence[Transform]) -> None:
-        self.transforms = tuple(transforms)
-
-    def __call__(self, observation: Any) -> Any:
-        """Apply each in turn."""
-        for transform in self.transforms:
-            observation = transform(observation)
-        return observation
 
 
 class Environment(ABC, Generic[ActT, ObsT, StateT]):
@@ -70,10 +55,12 @@ class Environment(ABC, Generic[ActT, ObsT, StateT]):
     BLOCKING: bool = True
     SNAPSHOT_BY_PICKLE: bool = False
 
-    transform: Transform | None = None
+    transform: Transform[Any] | Callable[[Any], Any] | None = None
     rubric: Rubric | None = None
 
-    def __init__(self, transform: Transform | None = None, rubric: Rubric | None = None) -> None:
+    def __init__(
+        self, transform: Transform[Any] | Callable[[Any], Any] | None = None, rubric: Rubric | None = None
+    ) -> None:
         self.transform = transform
         self.rubric = rubric
 

@@ -143,7 +143,7 @@ def _snapshots(environment_class: type) -> Snapshots | None:
 
 def _method(environment_class: type, name: str, *, positional: int) -> Method:
     twin = f"{name}_async"
-    chosen = twin if _overrides(environment_class, twin) else name
+    chosen = twin if _overrides(environment_class, twin) and not _is_newer(environment_class, name, twin) else name
     function = getattr(environment_class, chosen)
     parameters = list(inspect.signature(function).parameters.values())
     given, rest = parameters[: 1 + positional], parameters[1 + positional :]
@@ -151,6 +151,12 @@ def _method(environment_class: type, name: str, *, positional: int) -> Method:
     accepts = None if takes_any else _by_keyword(rest)
     source = f"{environment_class.__name__}.{chosen}"
     return Method(chosen, source, inspect.iscoroutinefunction(function), accepts, _by_keyword(given))
+
+
+def _is_newer(environment_class: type, name: str, than: str) -> bool:
+    """Tell whether a class further down defines the one method, so that it would be skipped for the inherited other."""
+    first = next((cls for cls in environment_class.__mro__ if not vars(cls).keys().isdisjoint((name, than))), None)
+    return first is not None and than not in vars(first)
 
 
 def _by_keyword(parameters: list[inspect.Parameter]) -> frozenset[str]:

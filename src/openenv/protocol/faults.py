@@ -61,6 +61,8 @@ FAULTS: dict[str, FaultRule] = {
     "NOT_SUPPORTED": FaultRule(NotSupported, 501),
     "BAD_SNAPSHOT": FaultRule(BadSnapshot, 422),
     "RESTORE_FAILED": FaultRule(EnvironmentFailed, 500, ends_session=True),
+    "NOT_FOUND": FaultRule(BadRequest, 404),
+    "NO_SUCH_TASK": FaultRule(BadRequest, 400),
     "CANCELLED": FaultRule(RemoteFault, 409),
     "INTERNAL_ERROR": FaultRule(RemoteFault, 500),
 }

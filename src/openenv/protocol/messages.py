@@ -65,9 +65,14 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class JsonRpc:
-    """A JSON-RPC 2.0 request, carried whole."""
+    """A JSON-RPC 2.0 request, carried whole.
+
+    `offered` is kept by the server: which of `reset`, `step` and `state` an environment without tools of its own has as
+    tools; None when it is to say that it has none.
+    """
 
     payload: Mapping[str, Json]
+    offered: frozenset[str] | None = None
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from openenv.env.modes import ServerMode
 from openenv.errors import ConfigurationError
 
 __all__ = ["DEFAULT_MAX_SESSIONS", "ISOLATIONS", "VARIABLES", "Promises", "ServerConfig", "session_limit"]
@@ -48,10 +49,14 @@ class ServerConfig:
         web: Whether there is a page at `/web`.
         isolation: `thread` for environments in the server's process, `process` for worker processes.
         env_workers: Worker processes that sessions share. None for one a session where calls may block, else one a
-            core. Of no effect without `isolation="process"`.
+            core, over all server processes. Of no effect without `isolation="process"`.
         frame_ancestors: Whose pages may show ours in a frame, besides our own; sources as a content security policy
             writes them.
         readme_path: The README that `/metadata` tells; None looks for it.
+        mode: `simulation`, or `production`, in which nobody may reset, step or read the state; None for the first.
+
+    Raises:
+        ConfigurationError: There is no such mode.
     """
 
     max_sessions: int | None = None
@@ -72,6 +77,16 @@ class ServerConfig:
     env_workers: int | None = None
     frame_ancestors: tuple[str, ...] = ("https://huggingface.co", "https://*.hf.space")
     readme_path: Path | None = None
+    mode: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode is not None:
+            object.__setattr__(self, "mode", ServerMode.read(self.mode).value)
+
+    @property
+    def is_production(self) -> bool:
+        """Whether only the environment's tools may be called."""
+        return self.mode == ServerMode.PRODUCTION
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], **defaults: Any) -> Self:
@@ -163,6 +178,12 @@ def _isolation(text: str) -> str:
     return text.lower()
 
 
+def _mode(text: str) -> str:
+    if text.lower() not in {mode.value for mode in ServerMode}:
+        raise ValueError("must be simulation or production")
+    return text.lower()
+
+
 def _names(text: str) -> frozenset[str]:
     return frozenset(name.strip().lower() for name in text.split(",") if name.strip())
 
@@ -195,5 +216,6 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "web": ("ENABLE_WEB_INTERFACE", _switch),
     "frame_ancestors": ("OPENENV_FRAME_ANCESTORS", _sources),
     "readme_path": ("ENV_README_PATH", Path),
+    "mode": ("OPENENV_MODE", _mode),
 }
 """Every setting's environment variable, and how its text is read."""

@@ -25,7 +25,8 @@ from openenv.protocol import (
     rule_of,
 )
 from openenv.server.access import Scope
-from openenv.server.session import Served, Session
+from openenv.server.production import HIDDEN
+from openenv.server.session import Served, Session, SessionState
 from openenv.server.sessions import SessionTable
 
 __all__ = [
@@ -88,12 +89,14 @@ Opening = Callable[[Peer], Conversation]
 
 
 class _Dialect1:
-    """One session, ended with its socket."""
+    """One session, ended with its socket, unless it was there before: such a one is joined, and left as it is."""
 
-    def __init__(self, peer: Peer, table: SessionTable, scope: Scope) -> None:
+    def __init__(self, peer: Peer, table: SessionTable, scope: Scope, joined: str | None = None) -> None:
         self._peer = peer
         self._table = table
         self._scope = scope
+        self._joined = joined
+        self._is_production = table.config.is_production
         self._wire = ServerSession(Dialect1())
         self._session: Session | None = None
         self._work: asyncio.Task[None] | None = None
@@ -133,10 +136,12 @@ class _Dialect1:
 
     def _handle(self, call: ServerCall) -> None:
         request = call.request
-        if isinstance(request, Step):
+        if isinstance(request, Step) and not self._is_production:
             self._carry_out(call, request)
         elif isinstance(request, Fault):
             self._answer(call, request)
+        elif self._is_production and isinstance(request, Reset | Step | GetState | GetView):
+            self._answer(call, HIDDEN)
         elif self._scope is not Scope.ORCHESTRATOR and isinstance(request, Reset | GetState | GetView | Close):
             self._answer(call, FORBIDDEN)
         elif isinstance(request, Close):
@@ -159,13 +164,18 @@ class _Dialect1:
 
     async def _open(self) -> None:
         try:
-            self._session = await self._table.open(attached=True)
+            if self._joined is None:
+                self._session = await self._table.open(attached=True)
+            else:
+                self._session = self._table.join(self._joined)
         except RemoteFault as error:
             self._peer.send(self._wire.refuse(Fault.of(error)))
             self._end("", 1000)
 
     async def _wait_for(self, call: ServerCall, session: Session, request: Served) -> None:
-        self._answer(call, await session.perform(request))
+        reply = await session.perform(request)
+        if not self._is_over:  # as a call in a session that was joined outlives its socket
+            self._answer(call, reply)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self._work = asyncio.get_running_loop().create_task(work)
@@ -188,14 +198,18 @@ class _Dialect1:
         self._is_over = True
         if code is not None:
             self._peer.close(code, said)
+        if self._session is not None and self._joined is not None and self._session.state is SessionState.OPEN:
+            self._session.leave()
+            return
         if self._work is not None and self._work is not asyncio.current_task():
             self._work.cancel()
         if self._session is not None:
             self._table.end(self._session, reason)
 
 
-CONVERSATIONS: dict[str | None, Callable[[Peer, SessionTable, Scope], Conversation]] = {
+CONVERSATIONS: dict[str | None, Callable[..., Conversation]] = {
     None: _Dialect1,
     "openenv.v1": _Dialect1,
 }
-"""By the subprotocol that was agreed on; clients of OpenEnv offer none."""
+"""By the subprotocol that was agreed on; clients of OpenEnv offer none. Takes the peer, the sessions, what the client
+may do, and which session it joins, if it does."""

@@ -11,13 +11,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from openenv.server.mcp_messages import session_asked_for
 from openenv.server.relay import relay, resumed_link
+from openenv.server.ws import joined_session
 
 __all__ = ["Forwarder", "owner_of", "session_prefix"]
 
-_BOUND = frozenset({("POST", "/reset"), ("POST", "/step"), ("GET", "/state"), ("DELETE", "/session")})
+_BOUND = frozenset(
+    {
+        ("POST", "/reset"),
+        ("POST", "/step"),
+        ("GET", "/state"),
+        ("DELETE", "/session"),
+        ("POST", "/mcp"),
+        ("DELETE", "/mcp"),
+        ("POST", "/web/reset"),
+        ("POST", "/web/step"),
+        ("GET", "/web/state"),
+    }
+)
 _CLIENT = "x-openenv-client"
 _SERVER = "x-openenv-server"
 _HOP = frozenset({b"connection", b"date", b"server"})
@@ -69,8 +84,14 @@ class Forwarder:
         if scope["server"][0] == str(self._peers[self._index]):
             await self.app(_restored(scope), receive, send)
             return
-        client = scope["client"][0] if scope["client"] else ""
-        owner = owner_of(Headers(scope=scope).get("x-session-id"), client, len(self._peers))
+        headers, client = Headers(scope=scope), scope["client"][0] if scope["client"] else ""
+        named = headers.get("x-session-id")
+        if scope["path"] == "/mcp":
+            named = headers.get("mcp-session-id")
+            if named is None:
+                body = await _body(receive, self._max_body_bytes + 1)
+                named, receive = session_asked_for(body, headers.get("x-session-id")), _replayed(body, receive)
+        owner = owner_of(named, client, len(self._peers))
         if owner is None or owner == self._index:
             await self.app(scope, receive, send)
         else:
@@ -80,7 +101,7 @@ class Forwarder:
         if scope["server"][0] == str(self._peers[self._index]):
             await self.app(_restored(scope), receive, send)
             return
-        link = resumed_link(scope)
+        link = resumed_link(scope) or joined_session(HTTPConnection(scope))
         owner = None if link is None else owner_of(link, "", len(self._peers))
         if owner is not None and owner != self._index:
             told = {_CLIENT: scope["client"][0] if scope["client"] else "", _SERVER: scope["server"][0]}
@@ -115,6 +136,16 @@ async def _body(receive: Receive, at_most: int) -> bytes:
         body += message.get("body", b"")
         if not message.get("more_body", False) or len(body) >= at_most:
             return bytes(body[:at_most])
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Give a body that was read already once more, and then whatever else comes."""
+    unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return unread.pop() if unread else await receive()
+
+    return replay
 
 
 def _request(scope: Scope, body: bytes) -> bytes:

@@ -7,60 +7,47 @@ import asyncio
 import importlib
 import logging
 import os
-from collections.abc import Callable, Coroutine, Generator, Mapping
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import orjson
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from openenv.env import EnvironmentMetadata
 from openenv.errors import ConfigurationError
-from openenv.protocol import Fault, GetState, Observed, Reset, StateIs, Step, exception_for, rule_of
-from openenv.protocol.dialect1 import load_json
 from openenv.server.access import GRADIO_PATH, gradio_pass
+from openenv.server.http_env_server import HTTPEnvServer
 from openenv.server.page import frame_ancestors
-from openenv.server.session import Session, SessionState
 from openenv.server.sessions import SessionTable
+from openenv.server.web_manager import WebInterfaceManager, get_quick_start_markdown
 
-__all__ = ["GradioBuilder", "GradioSession", "action_fields", "mount_gradio"]
+__all__ = ["GradioBuilder", "action_fields", "mount_gradio"]
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 # (web_manager, action_fields, metadata, is_chat_env, title, quick_start_md) -> gr.Blocks, which we do not import
-GradioBuilder = Callable[["GradioSession", list[dict[str, Any]], EnvironmentMetadata, bool, str, str], Any]
+GradioBuilder = Callable[["WebInterfaceManager", list[dict[str, Any]], EnvironmentMetadata, bool, str, str], Any]
 
-_QUICK_START = """\
-### Quick start
-
-```python
-from openenv import GenericEnvClient
-
-with GenericEnvClient(base_url="http://localhost:8000") as env:
-    result = env.reset()
-    result = env.step({action})
-    print(result.observation, result.reward)
-```
-"""
 _LONG_TEXT = 100
 
 
 def mount_gradio(
     app: FastAPI,
     builder: GradioBuilder,
-    table: SessionTable,
+    server: HTTPEnvServer,
     *,
-    action_schema: Mapping[str, Any],
     metadata: EnvironmentMetadata,
+    title: str | None = None,
 ) -> bool:
-    """Build the UI and show it below `/web/gradio`; tell whether Gradio is there to do it.
+    """Build the UI and show it below `/web/gradio`; tell whether it is there, which takes Gradio, and simulation mode.
 
     Raises:
         ConfigurationError: The builder returned something that is no `gr.Blocks`.
     """
+    table = server.sessions
+    if table.config.is_production:  # where nobody may do what it is for
+        return False
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # a server of ours tells nobody that it runs
     try:
         gradio = importlib.import_module("gradio")
@@ -69,12 +56,12 @@ def mount_gradio(
             raise
         logger.warning("there is no %s, as gradio_builder needs Gradio: pip install gradio", GRADIO_PATH)
         return False
-    session = GradioSession(table, metadata)
-    fields = action_fields(action_schema)
+    session = WebInterfaceManager.of(table, metadata)
+    fields = action_fields(server.schemas.action)
     is_chat = len(fields) == 1 and fields[0]["type"] in ("text", "textarea")
-    title = f"OpenEnv Agentic Environment: {metadata.name}"
-    example = {field["name"]: "..." for field in fields if field["required"]}
-    blocks = builder(session, fields, metadata, is_chat, title, _QUICK_START.format(action=example))
+    title = title or f"OpenEnv Agentic Environment: {metadata.name}"
+    quick_start = get_quick_start_markdown(metadata, server.action_cls, server.observation_cls)
+    blocks = builder(session, fields, metadata, is_chat, title, quick_start)
     if not isinstance(blocks, gradio.Blocks):
         raise ConfigurationError(f"gradio_builder returned {type(blocks).__name__}; return the gr.Blocks that it built")
     gradio.mount_gradio_app(app, blocks, path=GRADIO_PATH, ssr_mode=False)
@@ -82,73 +69,10 @@ def mount_gradio(
     return True
 
 
-class StateDict(dict[str, Any]):
-    """A state that may also be awaited, as builders are written both ways."""
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        """Give the state itself."""
-        yield from ()
-        return self
-
-
-class GradioSession:
-    """What a builder knows as `web_manager`: one session, shared by all who look at the UI, within the server's limits.
-
-    It is opened when it is first used, and expires like any session that no connection holds; a reset opens another.
-
-    Attributes:
-        metadata: What the environment's class says about it.
-    """
-
-    def __init__(self, table: SessionTable, metadata: EnvironmentMetadata) -> None:
-        self.metadata = metadata
-        self._table = table
-        self._session: Session | None = None
-        self._state = StateDict()
-        self._turn = asyncio.Lock()
-        self._home: asyncio.AbstractEventLoop | None = None
-
-    async def reset_environment(self, reset_kwargs: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Begin an episode. Raises what the server answers instead, as a client would."""
-        return await self._at_home(self._act(Reset(dict(reset_kwargs or {})), renew=True))
-
-    async def step_environment(self, action: Mapping[str, Any]) -> dict[str, Any]:
-        """Carry out one action. Raises as `reset_environment` does."""
-        return await self._at_home(self._act(Step(dict(action)), renew=False))
-
-    def get_state(self) -> StateDict:
-        """Give the state after the last reset or step; empty before the first."""
-        return self._state
-
-    def seen_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Remember the server's loop, as an event handler may be run on another."""
-        self._home = loop
-
-    async def _at_home(self, work: Coroutine[Any, Any, T]) -> T:
-        if self._home is None or self._home is asyncio.get_running_loop():
-            return await work
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._home))
-
-    async def _act(self, request: Reset | Step, *, renew: bool) -> dict[str, Any]:
-        async with self._turn:
-            session = self._session
-            if session is None or (renew and session.state is not SessionState.OPEN):
-                session = self._session = await self._table.open()
-            reply = await session.perform(request)
-            if isinstance(reply, Observed):
-                state = await session.perform(GetState())
-                self._state = StateDict(_plain(state.state)) if isinstance(state, StateIs) else StateDict()
-                return {"observation": _plain(reply.observation), "reward": reply.reward, "done": reply.done}
-            assert isinstance(reply, Fault)  # no other reply fits
-            if rule_of(reply.code).ends_session:
-                self._table.end(session, reply.message)
-            raise exception_for(reply)
-
-
 class _Around:
     """ASGI middleware: lets our page show the UI in a frame, and gives a browser the pass that takes it there."""
 
-    def __init__(self, app: ASGIApp, session: GradioSession, table: SessionTable) -> None:
+    def __init__(self, app: ASGIApp, session: WebInterfaceManager, table: SessionTable) -> None:
         self._app = app
         self._session = session
         self._policy = frame_ancestors(table.config.frame_ancestors)
@@ -172,10 +96,6 @@ class _Around:
             await send(message)
 
         await self._app(scope, receive, sending if added else send)
-
-
-def _plain(value: Any) -> Any:
-    return load_json(orjson.dumps(value))
 
 
 def action_fields(schema: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 from uvicorn.config import Config
-from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
+from uvicorn.protocols.utils import get_client_addr
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
@@ -80,7 +80,8 @@ class FastWebSocket(asyncio.Protocol):
         if transport.is_closing():
             return
         scope: Any = websocket.scope
-        logger.info('%s - "WebSocket %s" [accepted]', get_client_addr(scope), get_path_with_query_string(scope))
+        # Without the query, in which the id of a session may stand.
+        logger.info('%s - "WebSocket %s" [accepted]', get_client_addr(scope), scope["path"])
         headers = [*self._server_state.default_headers, *HEADERS]
         if subprotocol is not None:
             headers.append((b"sec-websocket-protocol", subprotocol.encode()))

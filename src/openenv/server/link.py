@@ -30,6 +30,7 @@ from openenv.protocol import (
 )
 from openenv.server.access import Scope
 from openenv.server.conversation import FORBIDDEN, POLICY_VIOLATION, Peer
+from openenv.server.production import HIDDEN
 from openenv.server.session import Session, SessionState
 from openenv.server.sessions import SessionTable
 from openenv.server.snapshots import SnapshotSeal, begin_with, restore, save
@@ -42,6 +43,7 @@ REPLACED = 4001
 """Closes a socket whose link goes on with another."""
 
 _FOR_AGENTS = (Open, Step, JsonRpc)
+_IN_PRODUCTION = (Open, CloseLanes, JsonRpc)
 _FAILED = Fault("INTERNAL_ERROR", "The server failed while serving this request; its log says why.")
 
 
@@ -59,6 +61,7 @@ class Link:
         self._table = table
         self._seal = seal
         self._scope = Scope.AGENT
+        self._is_production = table.config.is_production
         self._peer: Peer | None = None
         self._unsent: deque[bytes] = deque()
         self._sessions: dict[int, Session] = {}
@@ -155,7 +158,9 @@ class Link:
     def _serve(self, work: Work) -> None:
         call, index = work
         request, lane = call.request, call.lanes[index]
-        if type(request) is Batch and request.op == "step":  # the one that must be quick; everybody may
+        if (
+            type(request) is Batch and request.op == "step" and not self._is_production
+        ):  # the one that must be quick; everybody may
             assert request.data is not None  # a step has some
             outcome = self._sessions[lane].step_at_once(request.data[index], request.timeout_s, raw=call.is_binary)
             if outcome is None:
@@ -168,7 +173,9 @@ class Link:
     def _serve_rarer(self, work: Work) -> None:
         call, index = work
         request, lane = call.request, call.lanes[index]
-        if self._scope is not Scope.ORCHESTRATOR and not _is_for_agents(request):
+        if self._is_production and not isinstance(request, _IN_PRODUCTION):
+            self._answer(work, HIDDEN)
+        elif self._scope is not Scope.ORCHESTRATOR and not _is_for_agents(request):
             self._answer(work, FORBIDDEN)
         elif isinstance(request, Open):
             self._start(work, self._open(lane))

@@ -53,7 +53,7 @@ async def relay(path: Path, scope: Scope, receive: Receive, send: Send, *, told:
     try:
         owner = await unix_connect(
             str(path),
-            f"ws://{headers.get('host', '')}{scope['path']}",
+            f"ws://{headers.get('host', '')}{scope['path']}?{scope.get('query_string', b'').decode('latin-1')}",
             subprotocols=[Subprotocol(name) for name in scope["subprotocols"]],
             additional_headers=[*passed, *told.items()],
             user_agent_header=None,

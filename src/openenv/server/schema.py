@@ -6,40 +6,16 @@ from functools import cache, cached_property
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, create_model
 from pydantic.json_schema import models_json_schema
 
 from openenv.env import EnvironmentSpec
+from openenv.env.http_models import ResetRequest, ResetResponse, StepRequest, StepResponse
 from openenv.env.signature import ANY_RESET, LenientJsonSchema, reset_schema
 from openenv.server.client_names import client_names
 from openenv.types import State
 
-__all__ = ["ResetRequest", "Schemas", "StepRequest", "document"]
-
-
-class ResetRequest(BaseModel):
-    """Body of `POST /reset`; further keys go to the environment's `reset`."""
-
-    model_config = ConfigDict(extra="allow")
-
-    seed: int | None = Field(default=None, ge=0, description="The same seed gives the same episode.")
-    episode_id: str | None = Field(default=None, max_length=255, description="Names the episode.")
-    timeout_s: float | None = Field(
-        default=None, gt=0, description="Time limit in seconds; past it the session is lost."
-    )
-
-
-class StepRequest(BaseModel):
-    """Body of `POST /step`; further keys go to the environment's `step`."""
-
-    model_config = ConfigDict(extra="allow")
-
-    action: dict[str, Any] = Field(description="The action, as `/schema` describes it.")
-    timeout_s: float | None = Field(
-        default=None, gt=0, description="Time limit in seconds; past it the session is lost."
-    )
-    request_id: str | None = Field(default=None, max_length=255, description="Sent back as the header X-Request-Id.")
+__all__ = ["Schemas", "document"]
 
 
 class Schemas:
@@ -50,9 +26,11 @@ class Schemas:
         observation_class: What `reset` and `step` return.
         spec: Gives what is known of the environment's class; a bare factory's is known only once it has built one.
         state_class: The state's class, when the environment's annotations do not say.
+        reset_observation_class: What `reset` returns, where that is another class than what `step` returns.
 
     Attributes:
         server_capabilities: What the server adds to the capabilities of the class.
+        page: What the page at `/web` is to know besides; left out where it is empty.
     """
 
     def __init__(
@@ -62,12 +40,15 @@ class Schemas:
         spec: Callable[[], EnvironmentSpec | None],
         *,
         state_class: type[BaseModel] | None = None,
+        reset_observation_class: type[BaseModel] | None = None,
     ) -> None:
         self._action_class = action_class
         self._observation_class = observation_class
         self._spec = spec
         self._state_class = state_class
+        self._reset_observation_class = reset_observation_class
         self.server_capabilities: tuple[str, ...] = ()
+        self.page: dict[str, Any] = {}
 
     @cached_property
     def action(self) -> dict[str, Any]:
@@ -78,6 +59,12 @@ class Schemas:
     def observation(self) -> dict[str, Any]:
         """Schema of an observation, `reward` and `done` included, which travel beside it."""
         return self._observation_class.model_json_schema(schema_generator=LenientJsonSchema)
+
+    @cached_property
+    def reset_observation(self) -> dict[str, Any] | None:
+        """Schema of what `reset` returns; None where it is that of every observation."""
+        given = self._reset_observation_class
+        return None if given is None else given.model_json_schema(schema_generator=LenientJsonSchema)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -108,13 +95,21 @@ class Schemas:
         """Say all of it, as `/schema` does."""
         names = ("action", "observation", "state", "reset", "capabilities")
         described = {name: getattr(self, name) for name in names}
-        return {**described, **({"client": client} if (client := self.client) else {})}
+        optional = {name: getattr(self, name) for name in ("reset_observation", "client", "page")}
+        return {**described, **{name: value for name, value in optional.items() if value}}
 
     def bodies(self) -> dict[str, Any]:
-        """Schemas of the request bodies, the action's own fields included, by name."""
+        """Schemas of the bodies of requests, the action's own fields included, and of answers, by name."""
         step = create_model("StepRequest", __base__=StepRequest, action=(self._action_class, ...))
+        observed = self._observation_class
+        begun = self._reset_observation_class or observed
         _, found = models_json_schema(
-            [(ResetRequest, "validation"), (step, "validation")],
+            [
+                (ResetRequest, "validation"),
+                (step, "validation"),
+                (create_model("ResetResponse", __base__=ResetResponse, observation=(begun, ...)), "validation"),
+                (create_model("StepResponse", __base__=StepResponse, observation=(observed, ...)), "validation"),
+            ],
             ref_template="#/components/schemas/{model}",
             schema_generator=LenientJsonSchema,
         )
@@ -129,13 +124,12 @@ def _client(environment_class: type, action_class: type) -> dict[str, str] | Non
 
 
 def document(app: FastAPI, schemas: Schemas) -> None:
-    """Make the app's OpenAPI document show what the routes take."""
+    """Make the app's OpenAPI document show what the routes take and give, beside what it says of its own."""
+    inner = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            described = get_openapi(
-                title=app.title, version=app.version, description=app.description, routes=app.routes
-            )
+            described = inner()
             described.setdefault("components", {}).setdefault("schemas", {}).update(schemas.bodies())
             app.openapi_schema = described
         return app.openapi_schema

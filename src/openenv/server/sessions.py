@@ -3,18 +3,22 @@
 import asyncio
 import dataclasses
 import logging
+import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 
 from pydantic import BaseModel
 
-from openenv.env import EnvironmentMetadata, EnvironmentSource, array_fields
+from openenv.env import EnvironmentMetadata, EnvironmentSource, ServerMode, array_fields
+from openenv.env.capacity import SessionInfo
 from openenv.env.interface import describe
 from openenv.errors import ConfigurationError, FactoryFailed, UnknownSession
+from openenv.protocol import Fault, exception_for
 from openenv.server.admission import Admission
 from openenv.server.building import SessionBuilder
 from openenv.server.config import ISOLATIONS, Promises, ServerConfig, session_limit
+from openenv.server.production import discreet
 from openenv.server.readme import read_readme
 from openenv.server.session import Session, SessionState
 from openenv.server.slots import Slots
@@ -85,6 +89,8 @@ class SessionTable:
         self.config = dataclasses.replace(self.config, snapshot_key=self.config.snapshot_key or snapshot_key)
         self._admission.share(slots)
         self._id_prefix = id_prefix
+        if isinstance(self._builder, WorkerPool):
+            self._builder.share_cores(slots.processes)
 
     async def open(self, *, owner: str | None = None, attached: bool = False) -> Session:
         """Open a session, waiting in the queue if there is no room.
@@ -133,6 +139,34 @@ class SessionTable:
                 raise self._unknown(owner, "")
             return None
         self._anonymous.move_to_end(owner)
+        return session
+
+    def info(self, session_id: str) -> SessionInfo | None:
+        """Tell about a session; None when there is none of that id."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            return None
+        return SessionInfo(
+            session_id=session.id,
+            created_at=session.created_at,
+            last_activity_at=time.time() - (time.monotonic() - session.last_used),
+            step_count=session.step_count,
+            environment_type=session.promises.name,
+        )
+
+    def join(self, session_id: str) -> Session:
+        """Find a session for a connection that is to hold it until it leaves.
+
+        Raises:
+            UnknownSession: There is none, or another connection holds it.
+        """
+        try:
+            session = self.find(session_id)
+        except UnknownSession as error:
+            raise UnknownSession("SESSION_ERROR", error.message) from error
+        if session.is_attached:
+            raise UnknownSession("SESSION_ERROR", f"Session {session_id} already has an attached WebSocket")
+        session.is_attached = True
         return session
 
     async def anonymous(self, owner: str) -> Session:
@@ -255,18 +289,26 @@ class SessionTable:
             self.end(building.result(), "its caller went away while it was opened")
 
     async def _build(self, owner: str | None) -> Session:
-        session = await self._builder.build(f"{self._id_prefix}{uuid.uuid4()}", owner)
+        try:
+            session = await self._builder.build(f"{self._id_prefix}{uuid.uuid4()}", owner)
+        except FactoryFailed as error:
+            if not self.config.is_production:
+                raise
+            raise exception_for(discreet(Fault.of(error))) from error
         if not self._admission.knows_limit:
             await self._learn_limit(session)
         return session
 
     def _make_builder(self, source: EnvironmentSource, action_class: type[BaseModel]) -> SessionBuilder | WorkerPool:
         timeout_s, env_workers = self.config.step_timeout_s, self.config.env_workers
+        mode = ServerMode.PRODUCTION if self.config.is_production else ServerMode.SIMULATION
         if self.config.isolation not in ISOLATIONS:
             raise ConfigurationError(f"isolation={self.config.isolation!r}: must be {' or '.join(ISOLATIONS)}")
         if self.config.isolation == "process":
-            return WorkerPool(source, action_class, env_workers=env_workers, step_timeout_s=timeout_s, lost=self.end)
-        return SessionBuilder(source, action_class, step_timeout_s=timeout_s)
+            return WorkerPool(
+                source, action_class, env_workers=env_workers, step_timeout_s=timeout_s, lost=self.end, mode=mode
+            )
+        return SessionBuilder(source, action_class, step_timeout_s=timeout_s, mode=mode)
 
     async def _learn_limit(self, session: Session) -> None:
         """Decide what had to wait for the class that a bare factory builds."""
@@ -299,7 +341,7 @@ class SessionTable:
 
     def _reap(self) -> None:
         self._reaper = None
-        oldest = asyncio.get_running_loop().time() - self.config.idle_s
+        oldest = time.monotonic() - self.config.idle_s
         for session in list(self._sessions.values()):
             if not session.is_attached and not session.is_busy and session.last_used < oldest:
                 self.end(session, f"it was idle for {self.config.idle_s:g} s")

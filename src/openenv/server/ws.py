@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from openenv.protocol import EXTENSIONS, EXTENSIONS_HEADER, RESUME_HEADER, SUBPROTOCOL, is_binary
@@ -27,7 +28,7 @@ from openenv.server.conversation import (
 from openenv.server.links import Links
 from openenv.server.sessions import SessionTable
 
-__all__ = ["HAND_OVER", "HEADERS", "HandOver", "serve_socket"]
+__all__ = ["HAND_OVER", "HEADERS", "HandOver", "joined_session", "serve_socket"]
 
 HEADERS = [(EXTENSIONS_HEADER.encode(), ",".join(EXTENSIONS).encode())]
 """What a handshake is answered with."""
@@ -40,12 +41,14 @@ HandOver = Callable[[WebSocket, Opening, str | None], None]
 
 async def serve_socket(websocket: WebSocket, table: SessionTable, links: Links, scope: Scope) -> None:
     """Serve one connection. One that is handed over goes on when this has returned."""
-    subprotocol = handshake_subprotocol(websocket.scope.get("subprotocols", ()))
+    offered, joined = websocket.scope.get("subprotocols", ()), joined_session(websocket)
+    # Only in dialect 1 is a socket one session.
+    subprotocol = handshake_subprotocol([name for name in offered if joined is None or name != SUBPROTOCOL])
 
     def opening(peer: Peer) -> Conversation:
         if subprotocol == SUBPROTOCOL:
             return links.conversation(peer, scope, websocket.headers.get(RESUME_HEADER))
-        return CONVERSATIONS[subprotocol](peer, table, scope)
+        return CONVERSATIONS[subprotocol](peer, table, scope, joined)
 
     hand_over: HandOver | None = websocket.scope.get("state", {}).get(HAND_OVER)
     if hand_over is not None:
@@ -54,6 +57,11 @@ async def serve_socket(websocket: WebSocket, table: SessionTable, links: Links, 
     with suppress(WebSocketDisconnect):
         await websocket.accept(subprotocol, HEADERS)
         await AsgiPeer(websocket).serve(opening)
+
+
+def joined_session(connection: HTTPConnection) -> str | None:
+    """Name the session that a handshake joins; None when it is to have one of its own."""
+    return connection.headers.get("x-session-id") or connection.query_params.get("session_id") or None
 
 
 class AsgiPeer:

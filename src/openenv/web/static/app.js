@@ -8,7 +8,7 @@ import { createEpisodeView } from "./episode-view.js";
 import { createHeader } from "./header.js";
 import { createKeyboard } from "./keyboard.js";
 import { createNotice } from "./notice.js";
-import { createSide } from "./side.js";
+import { createSide, customUi } from "./side.js";
 import { createTools } from "./tools.js";
 import { byId, element } from "./dom.js";
 import { recall, remember } from "./memory.js";
@@ -32,10 +32,13 @@ async function about() {
   }
 }
 
-function start({ schemas, metadata }) {
+function start({ schemas, metadata: described }) {
+  const { title, mode, custom_tab: custom } = schemas.page ?? {};
+  const metadata = { ...described, name: title ?? described.name };
   const capabilities = new Set(schemas.capabilities ?? []);
   const notice = createNotice(byId("notice"));
   const header = createHeader(metadata);
+  if (custom?.alone) return showAlone(customUi());
   const connection = createConnection({
     token,
     api,
@@ -48,7 +51,7 @@ function start({ schemas, metadata }) {
   const player = new Player(connection, {
     about: { environment: metadata.name, url: serverUrl },
     capabilities,
-    readsState: () => recall(READS_STATE) === null,
+    readsState: () => mode !== "production" && recall(READS_STATE) === null,
     onChange: (what, record) => show(what, record),
   });
 
@@ -59,7 +62,7 @@ function start({ schemas, metadata }) {
     player,
     schemas,
     metadata,
-    capabilities,
+    custom,
     view,
     token,
     readsState: { on: recall(READS_STATE) === null, change: (on) => remember(READS_STATE, on ? null : "1") },
@@ -89,10 +92,13 @@ function start({ schemas, metadata }) {
   }
 
   welcome(metadata, reset);
-  createKeyboard([
+  const play = [
     { keys: ["r"], says: "Reset", run: reset },
     { keys: ["s", "Ctrl+Enter"], says: "Step", run: () => action.step() },
     { keys: ["a"], says: "Go to the action's first field", run: () => action.focus() },
+  ];
+  createKeyboard([
+    ...(mode === "production" ? [] : play),
     { keys: ["j", "ArrowRight"], says: "The next step", run: () => view.move(1) },
     { keys: ["k", "ArrowLeft"], says: "The step before", run: () => view.move(-1) },
     { keys: ["g"], says: "The first step", run: () => view.select(0) },
@@ -103,7 +109,24 @@ function start({ schemas, metadata }) {
   ]).bind(byId("help"));
   bottomBar();
   action.show();
+  if (mode === "production") {
+    for (const id of ["action-form", "step", "reset", "reset-options", "begin"]) byId(id).hidden = true;
+    notice.say("This server is in production mode: its tools can be called, and nobody resets, steps or reads episodes.", {
+      closes: false,
+    });
+    tools?.load().catch(fault);
+  }
   window.addEventListener("pagehide", () => connection.close());
+  return undefined;
+}
+
+/** Nothing but the environment's own interface. */
+function showAlone(ui) {
+  document.querySelector(".bottom").hidden = document.querySelector(".figures").hidden = true;
+  byId("connection").hidden = true;
+  const main = document.querySelector("main");
+  main.className = "panel";
+  main.replaceChildren(ui);
 }
 
 function welcome(metadata, onBegin) {

@@ -9,10 +9,10 @@ import { createStatePanel } from "./state.js";
 import { createTabs } from "./tabs.js";
 
 /**
- * @param {{player: Object, schemas: Object, metadata: Object, capabilities: Set<string>, view: Object, token: Object,
+ * @param {{player: Object, schemas: Object, metadata: Object, custom: ?Object, view: Object, token: Object,
  *   readsState: {on: boolean, change: function(boolean): void}, onFault: function(Error): void}} options
  */
-export function createSide({ player, schemas, metadata, capabilities, view, token, readsState, onFault }) {
+export function createSide({ player, schemas, metadata, custom, view, token, readsState, onFault }) {
   const state = createStatePanel({
     reads: readsState.on,
     onSwitch: readsState.change,
@@ -33,7 +33,7 @@ export function createSide({ player, schemas, metadata, capabilities, view, toke
       build: () => createConnectPanel({ schemas, metadata, token, onForget: forget }),
     },
   ];
-  if (capabilities.has("gradio")) tabs.push({ id: "custom", label: "Custom", build: gradio });
+  if (custom) tabs.splice(custom.primary ? 0 : tabs.length, 0, { id: "custom", label: custom.name, build: customUi });
 
   function forget() {
     token.forget();
@@ -54,7 +54,7 @@ export function createSide({ player, schemas, metadata, capabilities, view, toke
     if (!due) due = requestAnimationFrame(draw);
   };
   const shown = createTabs(byId("tabs"), byId("panels"), tabs, later);
-  shown.select("state");
+  shown.select(custom?.primary ? "custom" : "state");
 
   return {
     show: later,
@@ -66,4 +66,5 @@ export function createSide({ player, schemas, metadata, capabilities, view, toke
   };
 }
 
-const gradio = () => element("iframe.custom", { src: "web/gradio/", title: "The environment's own interface" });
+/** The environment's own interface, which stands at an address of its own. */
+export const customUi = () => element("iframe.custom", { src: "web/gradio/", title: "The environment's own interface" });
