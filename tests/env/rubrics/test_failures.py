@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from openenv.env.rubrics import BadScore, JudgeFailed, ModelFailed, ModelTimedOut
+from openenv.env.rubrics import BadScore, JudgeFailed
 from openenv.errors import OpenEnvError
 
 
@@ -16,8 +16,6 @@ from openenv.errors import OpenEnvError
             JudgeFailed("judge", "got none", status=401, reply="no"),
             {"component": "judge", "status": 401, "reply": "no"},
         ),
-        (ModelFailed("It refused.", status=403), {"status": 403}),
-        (ModelTimedOut("It was slow."), {"status": None}),
     ],
 )
 def test_errors_keep_message_and_attributes_when_pickled(error: OpenEnvError, attributes: dict[str, object]) -> None:
@@ -29,4 +27,3 @@ def test_errors_keep_message_and_attributes_when_pickled(error: OpenEnvError, at
 def test_errors_can_be_caught_as_the_built_in_ones_they_are() -> None:
     assert str(BadScore("a.b", "gave nan")) == "rubric 'a.b' gave nan"
     assert isinstance(BadScore("a", ""), ValueError)
-    assert isinstance(ModelTimedOut(""), TimeoutError)

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from openenv.env.rubrics import BadScore, JudgeFailed, LLMJudge, OpenAIClient, WeightedSum
+from openenv.env.rubrics import BadScore, JudgeFailed, LLMJudge, WeightedSum
 from openenv.env.rubrics.judge import read_score, render
 from openenv.env.rubrics.scorecard import Scorecard
 from openenv.errors import ConfigurationError
+from openenv.llm import OpenAIClient
 from openenv.types import Action, Observation
-from tests.env.rubrics.endpoint import HANG, completion, endpoint, response
+from tests.support.endpoint import HANG, completion, endpoint, response
 
 
 class Move(Action):

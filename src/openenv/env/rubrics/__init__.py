@@ -2,9 +2,8 @@
 
 from openenv.env.rubrics.base import Rubric
 from openenv.env.rubrics.containers import Gate, RubricDict, RubricList, Sequential, WeightedSum
-from openenv.env.rubrics.failures import BadScore, JudgeFailed, ModelFailed, ModelTimedOut, RubricFailed
+from openenv.env.rubrics.failures import BadScore, JudgeFailed, RubricFailed
 from openenv.env.rubrics.judge import LLMJudge
-from openenv.env.rubrics.model import LLMClient, OpenAIClient
 from openenv.env.rubrics.trajectory import ExponentialDiscountingTrajectoryRubric, TrajectoryRubric
 
 __all__ = [
@@ -12,11 +11,7 @@ __all__ = [
     "ExponentialDiscountingTrajectoryRubric",
     "Gate",
     "JudgeFailed",
-    "LLMClient",
     "LLMJudge",
-    "ModelFailed",
-    "ModelTimedOut",
-    "OpenAIClient",
     "Rubric",
     "RubricDict",
     "RubricFailed",

@@ -3,16 +3,14 @@
 ::
 
     OpenEnvError
-    ├── RubricFailed                  a rubric gave no reward: .component names it
-    │   ├── BadScore (ValueError)     ... its score is no finite number
-    │   └── JudgeFailed               ... its language model gave no score: .status .reply
-    └── ModelFailed                   a language model gave no answer: .status
-        └── ModelTimedOut (TimeoutError)
+    └── RubricFailed                  a rubric gave no reward: .component names it
+        ├── BadScore (ValueError)     ... its score is no finite number
+        └── JudgeFailed               ... its language model gave no score: .status .reply
 """
 
 from openenv.errors import OpenEnvError
 
-__all__ = ["BadScore", "JudgeFailed", "ModelFailed", "ModelTimedOut", "RubricFailed"]
+__all__ = ["BadScore", "JudgeFailed", "RubricFailed"]
 
 
 class RubricFailed(OpenEnvError):
@@ -43,19 +41,3 @@ class JudgeFailed(RubricFailed):
         super().__init__(component, message)
         self.status = status
         self.reply = reply
-
-
-class ModelFailed(OpenEnvError):
-    """A language model gave no answer.
-
-    Attributes:
-        status: The HTTP status of its endpoint; None when it did not get that far.
-    """
-
-    def __init__(self, message: str, *, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class ModelTimedOut(ModelFailed, TimeoutError):
-    """A language model gave no answer in time."""

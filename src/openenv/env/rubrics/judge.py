@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from openenv.env.rubrics.base import Rubric
-from openenv.env.rubrics.failures import JudgeFailed, ModelFailed
+from openenv.env.rubrics.failures import JudgeFailed
 from openenv.env.rubrics.scorecard import name_of
-from openenv.errors import ConfigurationError
+from openenv.errors import ConfigurationError, OpenEnvError
 
 __all__ = ["LLMJudge", "read_score", "render"]
 
@@ -28,7 +28,7 @@ _QUOTED = 300
 
 
 class _Model(Protocol):
-    """What is asked: an `LLMClient`, or anything else with its one method."""
+    """What is asked: an `openenv.llm.LLMClient`, or anything else with this method."""
 
     async def complete(self, prompt: str) -> str: ...
 
@@ -38,7 +38,7 @@ class LLMJudge(Rubric):
 
     Args:
         prompt_template: The prompt, with `{action}` and `{observation}` where these go; other braces stay.
-        client: The model to ask, such as an `OpenAIClient`.
+        client: The model to ask, such as an `openenv.llm.OpenAIClient`.
         score_pattern: A regular expression; what its first group finds first is the score. None for the strict
             reading: a number that stands on a line of its own, maybe after `Score:`, or `score` in a JSON object.
         default_score: The score where none can be read. None makes that a `JudgeFailed`.
@@ -77,8 +77,9 @@ class LLMJudge(Rubric):
         try:
             async with asyncio.timeout(self.timeout_s):
                 reply = await self._client.complete(prompt)
-        except ModelFailed as error:
-            raise JudgeFailed(name_of(self), f"got no score: {error}", status=error.status) from error
+        except OpenEnvError as error:  # the clients of `openenv.llm` say the status
+            status = getattr(error, "status", None)
+            raise JudgeFailed(name_of(self), f"got no score: {error}", status=status) from error
         except TimeoutError as error:
             raise JudgeFailed(name_of(self), f"got no score: no answer within {self.timeout_s} s") from error
         return self._parse_score(reply)

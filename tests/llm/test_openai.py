@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from openenv.env.rubrics import LLMClient, ModelFailed, ModelTimedOut, OpenAIClient
-from openenv.env.rubrics.model import _pause_s
 from openenv.errors import ConfigurationError
-from tests.env.rubrics.endpoint import HANG, Endpoint, completion, endpoint, response
+from openenv.llm import LLMClient, ModelFailed, ModelTimedOut, OpenAIClient
+from openenv.llm.endpoint import _pause_s
+from tests.support.endpoint import HANG, Endpoint, completion, endpoint, response
 
 KEY = "sk-very-secret-0123456789"
 QUICK: dict[str, Any] = {"backoff_s": 0.001, "timeout_s": 10}

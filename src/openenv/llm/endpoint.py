@@ -1,22 +1,24 @@
-"""Clients of language models, as far as a judge needs them: a prompt goes out, text comes back, within a limit of time.
+"""A model behind an HTTP endpoint: one request, its tries, its time, and what is said when it fails.
 
-Endpoints that speak OpenAI's chat completions are spoken to without their SDK. A status that says "later" is met with
-another try; everything else is a `ModelFailed`. The API key is in the request and nowhere else.
+A status that says "later" is met with another try; everything else is a `ModelFailed`. The API key is in the request
+and nowhere else. What is asked and how the answer reads is decided by who asks.
 """
 
 import asyncio
 import json
 import logging
 import random
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from openenv.env.rubrics.failures import ModelFailed, ModelTimedOut
-from openenv.env.rubrics.post import Answer, PostFailed, post, target_of
 from openenv.errors import ConfigurationError
+from openenv.llm.base import LLMClient, LLMResponse, ToolCall
+from openenv.llm.failures import ModelFailed, ModelTimedOut
+from openenv.llm.post import Answer, PostFailed, Target, post, target_of
+from openenv.llm.schemas import read_arguments
 
-__all__ = ["LLMClient", "OpenAIClient"]
+__all__ = ["EndpointClient"]
 
 logger = logging.getLogger(__name__)
 
@@ -26,44 +28,17 @@ _MAX_PAUSE_S = 30.0
 _QUOTED = 300
 
 
-class LLMClient(ABC):
-    """A language model that can be asked. Subclass it for an endpoint of another kind and write `complete`."""
-
-    def __init__(self, endpoint: str, port: int | None = None) -> None:
-        self.endpoint = endpoint
-        self.port = port
-
-    @abstractmethod
-    async def complete(self, prompt: str, **options: Any) -> str:
-        """Answer a prompt.
-
-        Args:
-            prompt: What to ask.
-            options: Sampling settings for this call, such as `temperature` and `max_tokens`.
-        """
-
-    @property
-    def base_url(self) -> str:
-        """Address of the endpoint."""
-        return self.endpoint if self.port is None else f"{self.endpoint}:{self.port}"
-
-    def conceal(self, text: str) -> str:
-        """Take secrets out of a text that is to be shown."""
-        return text
-
-
-class OpenAIClient(LLMClient):
-    """A model behind any endpoint that speaks OpenAI's chat completions, hosted or your own.
+class EndpointClient(LLMClient):
+    """What the clients of all endpoints have in common.
 
     Args:
         endpoint: Such as `https://api.openai.com`; its path is `/v1` unless it has one.
         port: Where the address names none.
         model: The model's name there.
-        api_key: Sent as a bearer token; None sends none.
-        system_prompt: Goes before every prompt.
+        api_key: None sends none.
+        system_prompt: Goes before every conversation that has no such message of its own.
         temperature: Of every call, unless it says otherwise. None leaves it to the endpoint.
         max_tokens: Of every answer, unless a call says otherwise.
-        use_max_completion_tokens: Send the limit by its newer name, and no temperature, as reasoning models want it.
         timeout_s: For a call with all its tries.
         retries: How many more tries there are after a status that says "later".
         backoff_s: Pause before the second try; it doubles each time. A `Retry-After` goes before it.
@@ -71,6 +46,9 @@ class OpenAIClient(LLMClient):
     Raises:
         ConfigurationError: The address or the key cannot be sent.
     """
+
+    _PATH: str
+    """Of the endpoint's resource, below its address."""
 
     def __init__(
         self,
@@ -81,7 +59,6 @@ class OpenAIClient(LLMClient):
         system_prompt: str | None = None,
         temperature: float | None = 0.0,
         max_tokens: int = 256,
-        use_max_completion_tokens: bool = False,
         *,
         timeout_s: float = 60.0,
         retries: int = 3,
@@ -97,46 +74,74 @@ class OpenAIClient(LLMClient):
         self.timeout_s = timeout_s
         self.retries = retries
         self.backoff_s = backoff_s
-        self._is_new_style = use_max_completion_tokens
         self._api_key = api_key
-        self._target = target_of(endpoint, port).below("chat/completions")
+        self._target: Target = target_of(endpoint, port).below(self._PATH)
 
     async def complete(self, prompt: str, **options: Any) -> str:
-        """Answer a prompt; `temperature` and `max_tokens` may be set for the call.
+        """Answer a prompt; `temperature`, `max_tokens` and whatever else the endpoint knows may be set for the call.
 
         Raises:
             ModelTimedOut: There was no answer within `timeout_s`.
             ModelFailed: The endpoint refused, kept refusing, or answered something else than a completion.
         """
-        body = json.dumps(self._request(prompt, options)).encode()
-        headers = {} if self._api_key is None else {"Authorization": f"Bearer {self._api_key}"}
-        try:
-            async with asyncio.timeout(self.timeout_s):
-                answer = await self._accepted(headers, body)
-        except TimeoutError as error:
-            raise ModelTimedOut(f"{self._who} gave no answer within {self.timeout_s} s") from error
-        return self._text(answer)
+        response = await self._asked([{"role": "user", "content": prompt}], (), options)
+        return response.content
+
+    async def complete_with_tools(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any], **options: Any
+    ) -> LLMResponse:
+        """Go on with a conversation, in which the model may call tools. Options and errors are those of `complete`.
+
+        Args:
+            messages: As OpenAI has them: `{"role": "user", "content": "..."}`.
+            tools: As MCP has them, mappings or objects: a name, a description and an input schema.
+            options: As of `complete`.
+
+        Raises:
+            ModelFailed: As above, or the model called a tool with arguments that are no JSON object.
+            ConfigurationError: A message or a tool is none.
+        """
+        return await self._asked(messages, tools, options)
 
     def conceal(self, text: str) -> str:
         """Take the API key out of a text that is to be shown."""
         return text.replace(self._api_key, "[api key]") if self._api_key else text
 
+    @abstractmethod
+    def _request(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any], settings: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Give the body of a request. The settings have the model, `temperature` unless it is None, `max_tokens`."""
+
+    @abstractmethod
+    def _headers(self, api_key: str | None) -> Mapping[str, str]:
+        """Give the headers of a request."""
+
+    @abstractmethod
+    def _read(self, answer: Any) -> tuple[str | None, list[tuple[str, str, Any]]]:
+        """Take what the model said, and its tool calls as id, name and arguments, out of an answer.
+
+        Raises:
+            LookupError, TypeError, ValueError: It is no completion.
+        """
+
     @property
     def _who(self) -> str:
         return f"model {self.model!r} at {self._target}"
 
-    def _request(self, prompt: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
-        limit = "max_completion_tokens" if self._is_new_style else "max_tokens"
-        request = {
-            "model": self.model,
-            "messages": [*system, {"role": "user", "content": prompt}],
-            limit: options.get("max_tokens", self.max_tokens),
-        }
-        temperature = options.get("temperature", self.temperature)
-        if temperature is not None and not self._is_new_style:
-            request["temperature"] = temperature
-        return request
+    async def _asked(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any], options: Mapping[str, Any]
+    ) -> LLMResponse:
+        settings = {"model": self.model, "max_tokens": self.max_tokens, "temperature": self.temperature, **options}
+        if settings["temperature"] is None:
+            del settings["temperature"]
+        body = json.dumps(self._request(messages, tools, settings)).encode()
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                answer = await self._accepted(self._headers(self._api_key), body)
+        except TimeoutError as error:
+            raise ModelTimedOut(f"{self._who} gave no answer within {self.timeout_s} s") from error
+        return self._response(answer)
 
     async def _accepted(self, headers: Mapping[str, str], body: bytes) -> Answer:
         """Post until an answer is no "later"."""
@@ -155,18 +160,25 @@ class OpenAIClient(LLMClient):
             await asyncio.sleep(pause)
             tried += 1
 
-    def _text(self, answer: Answer) -> str:
+    def _response(self, answer: Answer) -> LLMResponse:
         if answer.status != 200:
             said = self._quoted(_complaint(answer.body))
             raise ModelFailed(f"{self._who} answered with status {answer.status}: {said}", status=answer.status)
         try:
-            text = json.loads(answer.body)["choices"][0]["message"]["content"]
-        except (ValueError, RecursionError, LookupError, TypeError):
-            text = None
-        if not isinstance(text, str):
+            content, calls = self._read(json.loads(answer.body))
+        except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+            content, calls = None, []
+        if not isinstance(content, str) and not (content is None and calls):
             said = self._quoted(answer.body.decode(errors="replace"))
             raise ModelFailed(f"{self._who} answered with something else than a completion: {said}", status=200)
-        return text
+        return LLMResponse(content or "", [self._call(*call) for call in calls])
+
+    def _call(self, call_id: str, name: str, given: Any) -> ToolCall:
+        arguments = read_arguments(given)
+        if arguments is None:
+            said = self._quoted(str(given))
+            raise ModelFailed(f"{self._who} called {name!r} with arguments that are no JSON object: {said}", status=200)
+        return ToolCall(call_id, name, arguments)
 
     def _quoted(self, text: str) -> str:
         return repr(self.conceal(text)[:_QUOTED])  # concealed first, or the cut might leave half a key

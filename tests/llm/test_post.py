@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from openenv.env.rubrics import post as module
-from openenv.env.rubrics.post import Answer, PostFailed, post, target_of
 from openenv.errors import ConfigurationError
-from tests.env.rubrics.endpoint import HANG, endpoint, response
+from openenv.llm import post as module
+from openenv.llm.post import Answer, PostFailed, post, target_of
+from tests.support.endpoint import HANG, endpoint, response
 from tests.support.services import require
 
 
