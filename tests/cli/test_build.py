@@ -228,7 +228,7 @@ def test_what_is_withheld_and_what_leads_nowhere_is_told(tmp_path: Path) -> None
     assert done.exit_code == 0
     assert "hint: not sent, since they look like secrets: .env\n" in done.stderr
     assert "hint: links that lead out of the folder lead nowhere in the image: out\n" in done.stderr
-    assert "hint: the image gets openenv-core" in done.stderr
+    assert "hint: the image gets this openenv-runtime in place of openenv-core" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from openenv.cli.app import app
 from openenv.cli.init import next_steps, tree
+from openenv.dependency.wheel import Dependency, Wheel
 from openenv.scaffold import Created, Names
-from openenv.scaffold.wheel import Dependency, Wheel
 
 
 @pytest.fixture

@@ -248,3 +248,47 @@ def test_without_the_library_one_error_names_the_command(monkeypatch: pytest.Mon
         saved_token(log_in=False)
     assert raised.value.hint == 'pip install "openenv-runtime[hub]"'
     assert raised.value.extra == "hub"
+
+
+@pytest.fixture
+def theirs(server: HubServer) -> Space:
+    """A Space of somebody else, with settings of its own."""
+    server.spaces["bob/y"] = Space("docker", False, "t4-small", {"A": "bob"}, {"KEY": "bob"}, [{"README.md": b"x"}])
+    return server.spaces["bob/y"]
+
+
+def duplicate(hub: Hub, to: str = "alice/y", secret: str = "hush") -> None:
+    settings = {"variables": {"A": "1"}, "secrets": {"KEY": secret}}
+    hub.duplicate("bob/y", to, private=True, hardware="cpu-upgrade", **settings)
+
+
+@pytest.mark.parametrize("fault", ["none", "busy", "lost"])
+def test_duplicate_takes_the_files_and_the_settings_that_are_said(
+    fault: str, server: HubServer, hub: Hub, theirs: Space
+) -> None:
+    request = "POST /api/spaces/bob/y/duplicate"
+    if fault == "busy":
+        server.fail(request, 503)
+    elif fault == "lost":
+        server.lose_answer(request)
+    duplicate(hub)
+    assert server.spaces["alice/y"] == Space(
+        "docker", True, "cpu-upgrade", {"A": "1"}, {"KEY": "hush"}, [{"README.md": b"x"}]
+    )
+    assert server.requests.count(request) == (1 if fault == "none" else 2)
+
+
+@pytest.mark.usefixtures("theirs")
+def test_duplicate_never_overwrites_and_never_tells_a_secret(server: HubServer, hub: Hub, space: Space) -> None:
+    with pytest.raises(HubError, match="the Space alice/x exists already") as raised:
+        duplicate(hub, "alice/x")
+    assert raised.value.hint == "name another by --repo-id, or delete it first"
+    assert (space.commits, space.secrets) == ([], {})
+    with pytest.raises(HubError, match=r"could not duplicate bob/y as bob/\*\*\*: .*rights") as raised:
+        duplicate(hub, "bob/z", secret="z")
+    assert "z" not in str(raised.value)
+
+
+def test_a_space_that_is_not_there_cannot_be_duplicated(hub: Hub) -> None:
+    with pytest.raises(HubError, match=r"could not duplicate bob/y as alice/y: .*\(HTTP 404\)"):
+        duplicate(hub)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from openenv.dependency.wheel import Dependency
 from openenv.errors import ConfigurationError
 from openenv.hub.space import Addresses, SpaceContents, addresses, contents_of, routes, space_ids
 from openenv.scaffold import create
-from openenv.scaffold.wheel import Dependency
 
 
 def text_of(contents: SpaceContents, path: str) -> str:

@@ -215,6 +215,21 @@ def _hardware(hub: HubServer, token: str, path: dict[str, str], body: bytes) -> 
     return {"stage": "BUILDING", "hardware": {"current": None, "requested": space.hardware}}
 
 
+def _duplicate(hub: HubServer, token: str, path: dict[str, str], body: bytes) -> Any:
+    source = hub.visible(token, path["id"])
+    asked = json.loads(body)
+    repo_id = asked["repository"]
+    if not hub.may_write(token, repo_id.split("/")[0]):
+        raise Refusal(403, f"You don't have the rights to create a space under the namespace of {repo_id!r}")
+    if repo_id in hub.spaces:
+        raise Refusal(409, "You already created this space repo", url=f"{hub.url}/spaces/{repo_id}")
+    variables, secrets = ({each["key"]: each["value"] for each in asked.get(n, [])} for n in ("variables", "secrets"))
+    private = asked.get("private", asked.get("visibility") == "private")
+    made = Space(source.sdk, private, asked.get("hardware") or "cpu-basic", variables, secrets, [dict(source.files)])
+    hub.spaces[repo_id] = made
+    return {"url": f"{hub.url}/spaces/{repo_id}"}
+
+
 def _validate_yaml(_hub: HubServer, _token: str, _path: dict[str, str], body: bytes) -> Any:
     asked = json.loads(body)
     if asked["repoType"] == "space" and not re.search(r"^sdk: \w+", asked["content"], re.MULTILINE):
@@ -299,6 +314,7 @@ _ROUTES: tuple[tuple[str, str, Any], ...] = (
     ("POST", _SPACE + "/variables", _variable),
     ("POST", _SPACE + "/secrets", _secret),
     ("POST", _SPACE + "/hardware", _hardware),
+    ("POST", _SPACE + "/duplicate", _duplicate),
     ("POST", _SPACE + r"/preupload/main(\?create_pr=1)?", _preupload),
     ("POST", _SPACE + "/commit/main", _commit),
     ("POST", _SPACE + r"/commit/main\?create_pr=1", _propose),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from openenv.cli import bench, build, init, output, prune, ps, push, serve, stop, validate
+from openenv.cli import bench, build, fork, init, output, prune, ps, push, serve, skills, stop, validate
 from openenv.errors import ConfigurationError, HubError, OpenEnvError, ScaffoldError
 
 __all__ = ["app", "exit_code"]
@@ -63,9 +63,11 @@ def _openenv(
 app.command("init")(init.init)
 app.command("bench")(bench.bench)
 app.command("build")(build.build)
+app.command("fork")(fork.fork)
 app.command("prune")(prune.prune)
 app.command("ps")(ps.ps)
 app.command("push")(push.push)
 app.command("serve")(serve.serve)
+app.add_typer(skills.app, name="skills", help="A skill file that teaches coding assistants this tool.")
 app.command("stop")(stop.stop)
 app.command("validate")(validate.validate)

@@ -78,8 +78,8 @@ def notes(context: "Context") -> list[str]:
 
 
 def _runtime_notes(folder: Path) -> list[str]:
+    from openenv.dependency.wheel import DISTRIBUTION, is_released
     from openenv.hub.image import runtime_note  # as above
-    from openenv.scaffold.wheel import DISTRIBUTION, is_released
 
     try:
         text = (folder / "pyproject.toml").read_text(encoding="utf-8")

@@ -1,8 +1,5 @@
 """`openenv push`: what it is asked, and what it says. What a Space holds and how it is published is the hub's."""
 
-import os
-import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from openenv.cli import output
-from openenv.errors import ConfigurationError, EngineFailed, HubError
+from openenv.cli.hub import log_in, secrets, variables
+from openenv.errors import ConfigurationError, EngineFailed
 
 if TYPE_CHECKING:
     from openenv.hub.publish import Published, SpaceSettings
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["listing", "proposal", "push", "summary"]
 
 _TOLD = ("static.manifest", "static.structure", "static.app", "static.project", "static.imports")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def push(
@@ -76,7 +73,10 @@ def push(
         return
     contents = contents_of(folder, base_image=base_image, interface=interface, exclude=_patterns(exclude or ()))
     settings = SpaceSettings(
-        private=private, hardware=hardware, variables=_variables(env_var or ()), secrets=_secrets(secret or ())
+        private=private,
+        hardware=hardware,
+        variables=variables(env_var or (), "--env-var"),
+        secrets=secrets(secret or (), "--secret"),
     )
     if create_pr and (settings != SpaceSettings() or count > 1):
         raise ConfigurationError(
@@ -133,17 +133,9 @@ def _publish(
     create_pr: bool,
     interface: bool,
 ) -> None:
-    from openenv.hub.huggingface import Hub, saved_token  # as above
-    from openenv.hub.publish import propose, publish
+    from openenv.hub.publish import propose, publish  # as above
 
-    if not sys.stderr.isatty():
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    hub = Hub(saved_token(log_in=sys.stdin.isatty()), on_wait=_tell_wait)
-    account = hub.account()
-    if account.can_write is False and not create_pr:
-        raise HubError(
-            f"the token of {account.name} may only read", hint="log in with one that may write: `hf auth login --force`"
-        )
+    hub, account = log_in(writing=not create_pr)
     for each in ids(user=account.name):
         output.note(f"Publishing {len(contents.files)} files as {each}")
         if create_pr:
@@ -198,33 +190,6 @@ def _patterns(files: Sequence[Path]) -> list[str]:
     return lines
 
 
-def _variables(given: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for each in given:
-        key, equals, value = each.partition("=")
-        if not equals or not _VARIABLE.fullmatch(key):
-            raise ConfigurationError(f"--env-var {key!r} is no variable; write NAME=VALUE")
-        found[key] = value
-    return found
-
-
-def _secrets(given: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for each in given:
-        key, equals, value = each.partition("=")
-        if not _VARIABLE.fullmatch(key):
-            # What was typed is not repeated: the secret may be part of it.
-            raise ConfigurationError("--secret is no name of a variable; write --secret NAME, and set NAME beforehand")
-        if equals:
-            output.hint(
-                f"a secret on the command line shows in the list of processes; set {key}, and say --secret {key}"
-            )
-        elif (value := os.environ.get(key, "")) == "":
-            raise ConfigurationError(f"--secret {key} takes the value from the variable {key}, which is not set")
-        found[key] = value
-    return found
-
-
 def _tell_flaws(folder: Path) -> None:
     """Say what `openenv validate` would find, as far as publishing does not mend it and no network is asked."""
     from openenv.hub.checks import CHECKS, Folder  # as above
@@ -236,7 +201,3 @@ def _tell_flaws(folder: Path) -> None:
         output.note(f"{flaw.id}: {'; '.join(flaw.outcome.evidence)}")
     if flaws:
         output.hint("the Space may not start as it is; `openenv validate` says more")
-
-
-def _tell_wait(why: str, wait_s: float) -> None:
-    output.note(f"{why}; trying again in {wait_s:g} s")

@@ -6,7 +6,7 @@ and is imported when it is used.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +145,42 @@ class Hub:
             ),
         )
 
+    def duplicate(
+        self,
+        source: str,
+        repo_id: str,
+        *,
+        private: bool,
+        hardware: str,
+        variables: Mapping[str, str],
+        secrets: Mapping[str, str],
+    ) -> None:
+        """Make a Space with the files of another one, and these settings; those of the other one do not come along.
+
+        Raises:
+            HubError: It was not made, for one because there is a Space of that name.
+        """
+        self._hidden.update(filter(None, secrets.values()))
+        if self.space(repo_id) is not None:
+            raise HubError(f"the Space {repo_id} exists already", hint="name another by --repo-id, or delete it first")
+        tried = 0
+
+        def copy() -> None:
+            nonlocal tried
+            tried += 1
+            self._api.duplicate_repo(
+                source,
+                repo_id,
+                repo_type="space",
+                private=True if private else None,
+                space_hardware=hardware,  # type: ignore[arg-type]  # as in create()
+                space_variables=_pairs(variables),
+                space_secrets=_pairs(secrets),
+                exist_ok=tried > 1,  # the answer to the first try may have been lost
+            )
+
+        self._call(f"duplicate {source} as {repo_id}", copy)
+
     def make_private(self, repo_id: str) -> None:
         """Let only those see the Space who may see its owner's private ones."""
         self._call(
@@ -272,6 +308,10 @@ def _bounded() -> Iterator[None]:
         yield
     finally:
         session.timeout = before
+
+
+def _pairs(values: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in values.items()]
 
 
 def _operations(files: Sequence[tuple[str, bytes | Path]]) -> "list[CommitOperationAdd]":

@@ -14,6 +14,7 @@ from openenv.errors import ConfigurationError
 from openenv.hub import dockerfile, frontmatter
 from openenv.hub.image import DOCKERFILES
 from openenv.hub.manifest import Manifest, read_manifest
+from openenv.hub.override import is_concerned, with_runtime
 from openenv.hub.selection import refuse_secrets, select
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "contents_of",
     "routes",
     "space_ids",
+    "space_name",
 ]
 
 INTERFACE_VARIABLE = "ENABLE_WEB_INTERFACE"
@@ -116,6 +118,10 @@ def contents_of(
     if (ignored := f"{source}.dockerignore") in files and source != "Dockerfile":
         made.append(SpaceFile("Dockerfile.dockerignore", folder / ignored, ignored))
     files |= {file.path: file for file in made}
+    texts = {path: _text(file) for path, file in files.items() if is_concerned(path, "Dockerfile")}
+    for path, content in with_runtime(texts, "Dockerfile").items():
+        origin = files[path].made_from or path if path in files else None
+        files[path] = SpaceFile(path, content, origin)
     for file in files.values():
         refuse_secrets(file.path, file.content)
     sorted_files = tuple(files[path] for path in sorted(files))
@@ -153,6 +159,18 @@ def space_ids(
     return ids
 
 
+def space_name(repo_id: str) -> str:
+    """Give the name in `owner/name`.
+
+    Raises:
+        ConfigurationError: It is no such thing.
+    """
+    parts = repo_id.split("/")
+    if len(parts) != 2 or not all(map(_NAME.fullmatch, parts)):
+        raise ConfigurationError(f"{repo_id!r} is no Space; write it as owner/name, such as openenv/echo_env")
+    return parts[1]
+
+
 def addresses(repo_id: str, *, endpoint: str, server: str | None = None) -> Addresses:
     """Say where a Space is.
 
@@ -171,6 +189,10 @@ def routes(where: Addresses, *, interface: bool) -> Mapping[str, str]:
     """Name what the server of a Space offers, and where."""
     page = {"web": f"{where.server}/web"} if interface else {}
     return page | {"docs": f"{where.server}/docs", "health": f"{where.server}/health", "socket": where.socket}
+
+
+def _text(file: SpaceFile) -> str:
+    return file.content.decode() if isinstance(file.content, bytes) else _read(file.content)
 
 
 def _read(path: Path) -> str:
