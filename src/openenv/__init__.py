@@ -9,8 +9,11 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from openenv.compat import install
+
 if TYPE_CHECKING:
-    from openenv.client import AsyncEnvClient, EnvClient, GenericAction, GenericEnvClient
+    from openenv.auto import AutoAction, AutoEnv
+    from openenv.client import AsyncEnvClient, EnvClient, GenericAction, GenericEnvClient, SyncEnvClient
     from openenv.env import Environment, EnvironmentMetadata
     from openenv.errors import OpenEnvError
     from openenv.pool import EnvPool
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Action",
     "AsyncEnvClient",
+    "AutoAction",
+    "AutoEnv",
     "EnvClient",
     "EnvPool",
     "Environment",
@@ -30,6 +35,7 @@ __all__ = [
     "OpenEnvError",
     "State",
     "StepResult",
+    "SyncEnvClient",
     "__version__",
     "create_app",
 ]
@@ -37,6 +43,8 @@ __all__ = [
 _HOMES = {
     "Action": "types",
     "AsyncEnvClient": "client",
+    "AutoAction": "auto",
+    "AutoEnv": "auto",
     "EnvClient": "client",
     "EnvPool": "pool",
     "Environment": "env",
@@ -47,8 +55,12 @@ _HOMES = {
     "OpenEnvError": "errors",
     "State": "types",
     "StepResult": "types",
+    "SyncEnvClient": "client",
     "create_app": "server",
 }
+
+_PACKAGES = ("cli", "core")
+"""Found as attributes although nobody has imported them, as code written for OpenEnv expects."""
 
 
 def _warn_of_namesakes() -> None:
@@ -73,6 +85,8 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version  # costs 20 ms, and few ask
 
         return version("openenv-runtime")
+    if name in _PACKAGES:
+        return import_module(f"openenv.{name}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'openenv' has no attribute {name!r}")
@@ -85,4 +99,5 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+install()
 _warn_of_namesakes()

@@ -14,9 +14,10 @@ import pytest
 from openenv import GenericEnvClient
 from openenv.errors import ConfigurationError, NotInstalled, StartFailed
 from openenv.runtimes import Runtime
-from openenv.runtimes.uv import UvRuntime, clone_command, install_commands
+from openenv.runtimes.uv import UvRuntime, asks_for_upstream, clone_command, install_commands, override_commands
 from openenv.testing.runtimes import RuntimeChecks
 from tests.support.services import require
+from tests.support.upstream import lock_upstream, write_environment
 
 BESIDE_PYTHON = str(Path(sys.executable).parent)
 
@@ -72,6 +73,51 @@ def test_without_a_lock_file_the_requirements_are_installed(tmp_path: Path) -> N
     make, install = install_commands("uv", tmp_path, Path("env"))
     assert make == ["uv", "venv", "--quiet", "env"]
     assert install[-2:] == ["--requirements", str(tmp_path / "pyproject.toml")]
+
+
+def test_what_asks_for_openenv_by_itself_or_by_its_lock_is_seen(tmp_path: Path) -> None:
+    assert not asks_for_upstream(tmp_path)
+    (tmp_path / "uv.lock").write_text('[[package]]\nname = "openenv-runtime"\n[[package]]\nname = "openenv-my-env"\n')
+    assert not asks_for_upstream(tmp_path)
+    (tmp_path / "uv.lock").write_text('[[package]]\nname = "openenv-core"\nversion = "0.2.1"\n')
+    assert asks_for_upstream(tmp_path)
+    (tmp_path / "uv.lock").unlink()
+    assert asks_for_upstream(write_environment(tmp_path, "openenv>=0.4"))
+
+
+def test_the_lock_of_such_a_project_is_preferred_and_not_obeyed(tmp_path: Path) -> None:
+    names = [command[1:3] for command in override_commands("uv", tmp_path, Path("env"), Path("files"))]
+    assert [name[-1] for name in names] == ["--quiet", "compile", "install"]
+    (tmp_path / "uv.lock").touch()
+    commands = override_commands("uv", tmp_path, Path("env"), Path("files"))
+    assert [command[1] for command in commands] == ["venv", "export", "pip", "pip"]
+    assert commands[1][-1] == commands[2][-1] == commands[3][-1] == str(Path("files/pins.txt"))
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("requirements", "is_locked"),
+    [
+        (["openenv-core[core]>=0.2.1"], False),
+        (["openenv-core[core] @ git+https://127.0.0.1:9/meta-pytorch/OpenEnv.git", "openenv"], False),
+        (["openenv>=0.4"], True),
+    ],
+)
+def test_an_environment_written_for_openenv_runs_on_this_distribution(
+    requirements: list[str], is_locked: bool, tmp_path: Path, environment: Path
+) -> None:
+    folder = write_environment(tmp_path / "who_env", *requirements)
+    if is_locked:
+        lock_upstream(folder, "0.10.0")
+    else:
+        (folder / "openenv.yaml").unlink()  # the app is named below
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with UvRuntime(folder, app="server.app:app") as runtime, GenericEnvClient(runtime.url) as client:
+        client.reset()
+        result = client.step({"message": "who?"})
+    assert result.observation["installed"] == ["openenv-runtime"]
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert after == before
 
 
 def test_without_uv_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

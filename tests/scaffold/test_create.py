@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from openenv.dependency.wheel import Dependency, installed_dependency
 from openenv.errors import ScaffoldError
 from openenv.scaffold import create
-from openenv.scaffold.wheel import Dependency, installed_dependency
 
 RELEASED = Dependency("1.2.3")
 

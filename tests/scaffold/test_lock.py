@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from openenv.dependency.wheel import build_wheel
 from openenv.scaffold.lock import fetch_uv, find_uv, lock, lock_with
-from openenv.scaffold.wheel import build_wheel
 
 PROJECT = '[project]\nname = "locked"\nversion = "1"\nrequires-python = ">=3.11"\n'
 LOCKS = 'test "$1" = lock && echo "locked by $0" > uv.lock || echo uv 1.0'

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from openenv.dependency.wheel import Dependency, Wheel
 from openenv.scaffold.names import MAX_LENGTH, Names
 from openenv.scaffold.render import render, template_files
-from openenv.scaffold.wheel import Dependency, Wheel
 
 RELEASED = Dependency("1.2.3")
 UNRELEASED = Dependency("1.2.3.dev0", Wheel("openenv_runtime-1.2.3.dev0-py3-none-any.whl", b"a wheel"))

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from openenv.dependency.wheel import Dependency
 from openenv.scaffold import Created, create
 from openenv.scaffold.names import MAX_LENGTH
-from openenv.scaffold.wheel import Dependency
 
 LONGEST = "a_" * (MAX_LENGTH // 2 - 1) + "bc"
 LISTENING = re.compile(r"http://127\.0\.0\.1:(\d+)")

@@ -171,9 +171,10 @@ def _imports(folder: Folder) -> Outcome:
     wrong: list[str] = []
     unsure: list[str] = []
     sources = [path for path in folder.files if path.endswith(".py")]
+    dependencies = {of_tests: folder.dependencies(of_tests=of_tests) for of_tests in (False, True)}
     count = 0
     for path in sources:
-        known = folder.dependencies(of_tests=_is_test(path))
+        known = dependencies[_is_test(path)]
         try:
             found = imports_of(folder.read(path), path)
         except SyntaxError as error:

@@ -4,16 +4,19 @@ The command is a value; a thin function has it run. What goes into the image is 
 Dockerfile, and which of its lines another base changes by `dockerfile`.
 """
 
+import contextlib
 import re
 import tomllib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from openenv import engine
+from openenv.dependency import UPSTREAM, asked_for
 from openenv.errors import BuildFailed, ConfigurationError, EngineFailed
 from openenv.hub.context import Context, read_context
 from openenv.hub.dockerfile import with_base_image
+from openenv.hub.override import is_concerned, with_runtime
 
 __all__ = [
     "DOCKERFILES",
@@ -116,20 +119,29 @@ def find_dockerfile(folder: Path) -> str:
 
 
 def build_context(folder: Path, dockerfile: str, *, base_image: str | None = None) -> Context:
-    """Take the files of an environment together, on another base image if one is given; the folder stays as it is.
+    """Take the files of an environment together; the folder stays as it is.
+
+    What asks for OpenEnv's distribution asks for this one instead, and the last image has another base if one is given.
 
     Raises:
         ConfigurationError: Something in the folder cannot be read, or the base image has no proper name.
     """
     context = read_context(folder, dockerfile)
-    if base_image is None:
-        return context
-    try:
-        text = (folder / dockerfile).read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{folder / dockerfile} cannot be read: {error}") from error
-    changed = {dockerfile: with_base_image(text, base_image).encode()}
-    return Context(folder, context.paths, changed, context.withheld, context.leading_out)
+    texts = dict(_texts(context, dockerfile))
+    changed: dict[str, bytes] = {}
+    if base_image is not None:
+        if dockerfile not in texts:
+            raise ConfigurationError(f"{folder / dockerfile} cannot be read as text, so it keeps its base image")
+        texts[dockerfile] = with_base_image(texts[dockerfile], base_image)
+        changed[dockerfile] = texts[dockerfile].encode()
+    return replace(context, replaced=changed | with_runtime(texts, dockerfile))
+
+
+def _texts(context: Context, dockerfile: str) -> Iterator[tuple[str, str]]:
+    for path in context.paths:
+        if is_concerned(path, dockerfile):
+            with contextlib.suppress(OSError, UnicodeDecodeError):  # sending it, or what reads it, says it better
+                yield path, (context.folder / path).read_bytes().decode()
 
 
 def build_argv(plan: BuildPlan) -> list[str]:
@@ -176,24 +188,16 @@ def advice(logs: str) -> str | None:
 
 
 def runtime_note(pyproject: str, *, is_released: bool) -> str | None:
-    """Say which runtime the image will have, if that is not the one that runs here.
-
-    The Dockerfile and the lock file decide what is installed, and neither is changed behind anybody's back.
+    """Say which runtime the image will have, if that is not what its `pyproject.toml` seems to say.
 
     Args:
         pyproject: Text of the environment's `pyproject.toml`.
         is_released: Whether an index has the version that runs here.
     """
-    try:
-        project = tomllib.loads(pyproject)
-        names = {_distribution(each) for each in project.get("project", {}).get("dependencies", ())}
-        sources = project.get("tool", {}).get("uv", {}).get("sources", {})
-    except (tomllib.TOMLDecodeError, AttributeError, TypeError):
-        return None  # the build says it better
-    if upstream := names & {"openenv", "openenv-core"}:
-        name = min(upstream)
-        return f"the image gets {name}, which pyproject.toml asks for, from a package index; not this openenv-runtime"
-    if "openenv-runtime" in names and not is_released and "openenv-runtime" not in sources:
+    names = asked_for(pyproject)
+    if upstream := names & set(UPSTREAM):
+        return f"the image gets this openenv-runtime in place of {min(upstream)}, which pyproject.toml asks for"
+    if "openenv-runtime" in names and not is_released and "openenv-runtime" not in _sources(pyproject):
         return (
             "the openenv-runtime that runs here is not on a package index yet, so the image gets what uv.lock names;"
             " an environment made by `openenv init` carries it along in wheels/"
@@ -201,5 +205,9 @@ def runtime_note(pyproject: str, *, is_released: bool) -> str | None:
     return None
 
 
-def _distribution(requirement: str) -> str:
-    return re.sub(r"[-_.]+", "-", re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0]).lower()
+def _sources(pyproject: str) -> Collection[str]:
+    try:
+        sources = tomllib.loads(pyproject)["tool"]["uv"]["sources"]
+    except (KeyError, TypeError):
+        return ()
+    return sources if isinstance(sources, dict) else ()

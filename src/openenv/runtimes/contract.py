@@ -101,9 +101,7 @@ class Runtime(ABC):
             _running.add(self)
             try:
                 self._url = self._launch()
-                wait_until_healthy(
-                    self._url, died=self._ended, timeout_s=self._start_timeout_s, died_look_s=self._DIED_LOOK_S
-                )
+                self._wait_for(self._url)
             except BaseException as error:  # Ctrl-C too: what was launched is taken away
                 if isinstance(error, StartFailed | NotReady):
                     error.logs = error.logs or self._last_words()
@@ -137,6 +135,10 @@ class Runtime(ABC):
     @abstractmethod
     def _launch(self) -> str:
         """Start the server and give the URL it will answer at; need not wait for it."""
+
+    def _wait_for(self, url: str) -> None:
+        """Wait until the server that was launched is healthy. Raises as `wait_until_healthy` does."""
+        wait_until_healthy(url, died=self._ended, timeout_s=self._start_timeout_s, died_look_s=self._DIED_LOOK_S)
 
     @abstractmethod
     def _remove(self) -> None:

@@ -24,9 +24,10 @@ _STOP_S = 15.0
 _LOOK_S = 0.01
 
 
-def serve_command(folder: Path, *, python: str, port: int, workers: int) -> list[str]:
-    """Build the command that serves a folder on this machine."""
+def serve_command(folder: Path, *, python: str, port: int, workers: int, app: str | None = None) -> list[str]:
+    """Build the command that serves a folder on this machine; `app` stands in for what its `openenv.yaml` says."""
     command = [python, "-m", "openenv.cli", "serve", str(folder), "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--app", app] if app else []
     return command if workers == 1 else [*command, "--workers", str(workers)]
 
 

@@ -4,17 +4,20 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from openenv.dependency import OVERRIDES, UPSTREAM, asked_for, installed_dependency
 from openenv.errors import ConfigurationError, NotInstalled, StartFailed
 from openenv.runtimes.process import LocalRuntime, serve_command
 
-__all__ = ["UvRuntime", "clone_command", "install_commands"]
+__all__ = ["UvRuntime", "asks_for_upstream", "clone_command", "install_commands", "override_commands"]
 
 _GIT = "git+"
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_LOCKED_UPSTREAM = re.compile(rf'^name = "({"|".join(UPSTREAM)})"\s*$', re.MULTILINE)
 
 
 def install_commands(uv: str, folder: Path, environment: Path) -> list[list[str]]:
@@ -28,6 +31,37 @@ def install_commands(uv: str, folder: Path, environment: Path) -> list[list[str]
     return [
         [uv, "venv", "--quiet", str(environment)],
         [uv, "pip", "install", "--quiet", "--python", python, "--requirements", str(folder / "pyproject.toml")],
+    ]
+
+
+def asks_for_upstream(folder: Path) -> bool:
+    """Whether a project, or what it has locked, asks for a distribution that this runtime stands in for."""
+    project, locked = (_text(folder / name) for name in ("pyproject.toml", "uv.lock"))
+    return not asked_for(project).isdisjoint(UPSTREAM) or _LOCKED_UPSTREAM.search(locked) is not None
+
+
+def override_commands(uv: str, folder: Path, environment: Path, files: Path) -> list[list[str]]:
+    """Build the commands that do the same for a project that asks for OpenEnv, and give it this runtime instead.
+
+    Everything else has the version that its lock file gives it, as far as this runtime lets it.
+
+    Args:
+        uv: The command.
+        folder: The project's.
+        environment: Made here.
+        files: Has `overrides.txt`, `runtime.in` and, unless it is on an index, the wheel of this runtime.
+    """
+    python, pins = str(environment / "bin" / "python"), str(files / "pins.txt")
+    export = [uv, "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes"]
+    export += ["--project", str(folder), "--output-file", pins]
+    solve = [uv, "pip", "compile", "--quiet", str(folder / "pyproject.toml"), str(files / "runtime.in")]
+    solve += ["--overrides", str(files / "overrides.txt"), "--find-links", str(files), "--python", python]
+    install = [uv, "pip", "install", "--quiet", "--python", python, "--find-links", str(files), "--requirements", pins]
+    return [
+        [uv, "venv", "--quiet", "--python", sys.executable, str(environment)],
+        *([export] if (folder / "uv.lock").exists() else []),
+        [*solve, "--output-file", pins],  # what is in that file already is preferred
+        install,
     ]
 
 
@@ -52,7 +86,9 @@ class UvRuntime(LocalRuntime):
 
     Args:
         source: The environment's folder, or `git+URL`, optionally with `@` and a branch or tag.
+        app: Where the app is in it, as `module:attribute`; what its `openenv.yaml` says by default.
         port: Port on 127.0.0.1; 0 takes any that is free.
+        workers: Processes that share it.
         env_vars: Set for the server beside this process's own.
         start_timeout_s: Seconds until it must be healthy, installing included.
     """
@@ -61,13 +97,15 @@ class UvRuntime(LocalRuntime):
         self,
         source: str | Path,
         *,
+        app: str | None = None,
         port: int = 0,
+        workers: int = 1,
         env_vars: Mapping[str, str] | None = None,
         start_timeout_s: float = 300.0,
     ) -> None:
         super().__init__(env_vars=env_vars, start_timeout_s=start_timeout_s)
         self._source = str(source)
-        self._port = port
+        self._app, self._port, self._workers = app, port, workers
         self._files: tempfile.TemporaryDirectory[str] | None = None
 
     def _launch(self) -> str:
@@ -82,9 +120,14 @@ class UvRuntime(LocalRuntime):
         environment = temporary / "environment"
         env = {**os.environ, **self._env_vars, "UV_PROJECT_ENVIRONMENT": str(environment)}
         env.pop("VIRTUAL_ENV", None)  # uv warns of one that is not the project's
-        for command in install_commands(uv, folder, environment):
+        if asks_for_upstream(folder):
+            commands = override_commands(uv, folder, environment, _override_files(temporary / "override"))
+        else:
+            commands = install_commands(uv, folder, environment)
+        for command in commands:
             self._run(command, env, f"the dependencies of {self._shown} cannot be installed")
-        serve = serve_command(folder, python=str(environment / "bin" / "python"), port=self._port, workers=1)
+        python = str(environment / "bin" / "python")
+        serve = serve_command(folder, python=python, port=self._port, workers=self._workers, app=self._app)
         return self._serve(serve, env)
 
     def _cloned(self, folder: Path) -> Path:
@@ -115,6 +158,23 @@ class UvRuntime(LocalRuntime):
 
     def __str__(self) -> str:
         return f"the uv runtime of {self._shown}"
+
+
+def _override_files(files: Path) -> Path:
+    dependency = installed_dependency()
+    files.mkdir()
+    (files / "overrides.txt").write_text(OVERRIDES)
+    (files / "runtime.in").write_text(f"{dependency.in_place}\n")
+    if dependency.wheel is not None:
+        (files / dependency.wheel.filename).write_bytes(dependency.wheel.content)
+    return files
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""  # there need not be a lock, and of a project that cannot be read uv says it better
 
 
 def _without_credentials(text: str) -> str:

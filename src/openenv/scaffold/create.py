@@ -4,11 +4,11 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 
+from openenv.dependency.wheel import Dependency, installed_dependency
 from openenv.scaffold.lock import lock as lock_folder
 from openenv.scaffold.names import Names
 from openenv.scaffold.render import render, template_files
 from openenv.scaffold.taken import InstalledNames
-from openenv.scaffold.wheel import Dependency, installed_dependency
 from openenv.scaffold.write import staged, write_files
 
 __all__ = ["Created", "create"]

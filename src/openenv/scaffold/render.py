@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+from openenv.dependency.wheel import DISTRIBUTION, Dependency
 from openenv.scaffold.names import Names
-from openenv.scaffold.wheel import DISTRIBUTION, Dependency
 
 __all__ = ["Files", "render", "template_files"]
 

@@ -1,4 +1,4 @@
-"""`openenv.scaffold.wheel`: how an environment gets the runtime that made it."""
+"""`openenv.dependency.wheel`: how an environment gets the runtime that made it."""
 
 import io
 import subprocess
@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from openenv.errors import ScaffoldError
-from openenv.scaffold.wheel import (
+from openenv.dependency.wheel import (
     DISTRIBUTION,
     Dependency,
     Wheel,
@@ -19,6 +18,7 @@ from openenv.scaffold.wheel import (
     is_released,
     package_files,
 )
+from openenv.errors import ScaffoldError
 
 METADATA = "Metadata-Version: 2.1\nName: openenv-runtime\nVersion: 0.0.7.dev0\n"
 ENTRY_POINTS = "[console_scripts]\nanswer = answering:main\n"
@@ -110,7 +110,9 @@ def test_wheel_of_this_runtime_has_the_template_and_the_command() -> None:
         assert archive.testzip() is None
         assert {
             "openenv/__init__.py",
+            "openenv/core/__init__.pyi",
             "openenv/py.typed",
+            "openenv_core/__init__.py",
             "openenv/scaffold/template/.dockerignore",
             "openenv/scaffold/template/server/__ENV_NAME___environment.py",
             f"{info}/licenses/LICENSE",

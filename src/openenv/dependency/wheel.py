@@ -20,6 +20,7 @@ __all__ = ["DISTRIBUTION", "Dependency", "Wheel", "build_wheel", "installed_depe
 
 DISTRIBUTION = "openenv-runtime"
 _EXTRA = "fast"  # environments are there to be served; who only drives them needs no more than the base
+_IN_PLACE = "fast,mcp"  # what environments written for OpenEnv may take for granted
 _PACKAGE = Path(__file__).parents[1]
 _FIRST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -47,8 +48,16 @@ class Dependency:
     @property
     def requirement(self) -> str:
         """The line under `dependencies`."""
+        return self._asked(_EXTRA)
+
+    @property
+    def in_place(self) -> str:
+        """The requirement that takes the place of one of OpenEnv's distributions, whatever Python that was for."""
+        return f"{self._asked(_IN_PLACE)} ; python_version >= '3.11'"
+
+    def _asked(self, extras: str) -> str:
         # PEP 440 has no order among local versions, so `>=` cannot be followed by one.
-        return f"{DISTRIBUTION}[{_EXTRA}]>={self.version.partition('+')[0]}"
+        return f"{DISTRIBUTION}[{extras}]>={self.version.partition('+')[0]}"
 
     @property
     def pip_install(self) -> tuple[str, ...]:
@@ -73,7 +82,7 @@ def installed_dependency(name: str = DISTRIBUTION, package: Path = _PACKAGE) -> 
         ) from error
     if is_released(installed.version, installed.read_text("direct_url.json")):
         return Dependency(installed.version)
-    contents = package_files(package)
+    contents = package_files(package) | package_files(package.with_name("openenv_core"))
     return Dependency(installed.version, build_wheel(installed.version, contents, _metadata_files(installed)))
 
 

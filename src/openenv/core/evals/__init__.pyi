@@ -1,0 +1,5 @@
+# Made by scripts/stubs; what happens is in openenv/compat.
+from openenv.evals import EvalConfig as EvalConfig
+from openenv.evals import EvalHarness as EvalHarness
+from openenv.evals import EvalResult as EvalResult
+from openenv.evals import InspectAIHarness as InspectAIHarness

@@ -1,0 +1,2 @@
+# Made by scripts/stubs; what happens is in openenv/compat.
+from openenv.env.rubrics import LLMJudge as LLMJudge
