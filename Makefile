@@ -15,6 +15,7 @@ demo: $(ready)  ## scaffold an environment, serve it and step it
 test: check  ## check, then run every test
 	scripts/engine --for-tests
 	scripts/browser
+	scripts/peer --for-tests
 	$(python) -m pytest -n 2 --dist worksteal
 
 check: $(ready)  ## format, lint and types
@@ -25,6 +26,7 @@ check: $(ready)  ## format, lint and types
 coverage: $(ready)  ## run every test and say which lines none of them reached
 	scripts/engine --for-tests
 	scripts/browser
+	scripts/peer --for-tests
 	$(python) -m coverage run -m pytest -n 2 --dist worksteal
 	$(python) -m coverage combine --quiet
 	$(python) -m coverage report
@@ -41,7 +43,7 @@ screenshots: $(ready)  ## take pictures of the page at /web into build/screensho
 	mkdir -p docs/images
 	cp build/screenshots/readme.png docs/images/web.png
 
-requirements: $(ready)  ## compile requirements/dev.txt anew, pins that fit kept
+requirements: $(ready)  ## compile requirements/*.txt anew, pins that fit kept
 	scripts/lock
 
 clean:  ## remove .venv and every cache

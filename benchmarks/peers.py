@@ -1,6 +1,7 @@
 """The peers that are measured beside ours: each from the package index, in a virtual environment of its own."""
 
 import subprocess
+import sys
 import venv
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +29,10 @@ def peers(folder: Path) -> Peers:
 def _python(home: Path, requirements: tuple[str, ...]) -> Path:
     python = home.absolute() / "bin" / "python"  # not resolved: a link would lead out of the environment
     if not python.exists():
-        venv.create(home, with_pip=True)
+        venv.create(home)
     # Does nothing, and asks no index, where all of it is there; what an earlier run left half done is completed.
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    command = [*pip, "install", "--quiet", "--disable-pip-version-check", *requirements]
     if subprocess.run(command).returncode:
         raise SystemExit(f"{', '.join(requirements)} could not be installed into {home}; the output says why")
     return python

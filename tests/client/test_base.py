@@ -221,13 +221,42 @@ def test_state_is_decoded_with_what_its_class_does_not_name() -> None:
     [
         ({}, "base_url is missing; say where the server is"),
         ({"base_url": "ftp://host"}, "base_url='ftp://host' is no address"),
-        ({"base_url": URL, "provider": object()}, "provider= is not taken: start the server"),
+        ({"base_url": URL, "provider": object()}, "is no provider: it has neither stop_container"),
+        ({"provider": object()}, "provider"),
         ({"base_url": URL, "mode": "training"}, "mode='training' is unknown"),
     ],
 )
 def test_arguments_that_cannot_be_are_refused_at_once(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         EchoEnv(**arguments)
+
+
+def test_mode_is_the_argument_or_the_variable_and_is_not_set_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert EchoEnv(URL).mode == "simulation"
+    monkeypatch.setenv("OPENENV_CLIENT_MODE", "Production")
+    env = EchoEnv(URL)
+    assert env.mode == env._mode == "production"
+    assert EchoEnv(URL, mode="SIMULATION").mode == "simulation"
+    with pytest.raises(AttributeError):
+        env.mode = "simulation"  # type: ignore[misc]
+    monkeypatch.setenv("OPENENV_CLIENT_MODE", "none")
+    with pytest.raises(ConfigurationError, match="mode='none' is unknown"):
+        EchoEnv(URL)
+
+
+def test_names_that_subclasses_read_elsewhere() -> None:
+    env = EchoEnv("localhost:1/", 1, 2)
+    assert (env._base_url, env._ws_url, env._ws) == ("localhost:1/", "ws://localhost:1/ws", None)
+    assert (env._connect_timeout, env._message_timeout) == (1, 2)
+
+
+def test_a_client_made_without_init_has_hooks_and_nothing_to_talk_to() -> None:
+    env = EchoEnv.__new__(EchoEnv)
+    assert env._parse_result(payload({"echoed_message": "x"})).observation.echoed_message == "x"
+    assert (env.base_url, env._ws_url, env.mode) == ("", "", "simulation")
+    with pytest.raises(ConfigurationError, match="its __init__ was not called"):
+        env.reset()
+    env.close()
 
 
 def test_limits_reach_the_endpoint() -> None:

@@ -1,4 +1,4 @@
-"""Every way in which people and trainers call the client, each on a real server. Read it as a table.
+"""Every way in which people call the client, each on a real server. Read it as a table; tests/ecosystem has trainers.
 
 The rule behind all of them: a client is synchronous until it is awaited.
 """
@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from openenv import AsyncEnvClient, EnvClient, GenericAction, GenericEnvClient, create_app
+from openenv.client import SyncEnvClient
 from openenv.client.base import ClientBase
 from openenv.errors import SessionClosed, SessionLost, UsageError
 from openenv.types import State, StepResult
 from tests.client.scripted import Json, answer, scripted
-from tests.support.echo import EchoAction, EchoEnv, EchoEnvironment, EchoObservation, ThreadedEcho
+from tests.support.echo import EchoAction, EchoEnv, EchoObservation, ThreadedEcho
 from tests.support.serving import serving
 
 
@@ -32,7 +33,7 @@ def say(message: str) -> EchoAction:
     return EchoAction(message=message)
 
 
-def rollout(env: EchoEnv) -> None:
+def rollout(env: EchoEnv | SyncEnvClient[EchoAction, EchoObservation, State]) -> None:
     """Play an episode synchronously, and check every value."""
     started = env.reset(seed=1, episode_id="first")
     assert isinstance(started, StepResult)
@@ -83,15 +84,6 @@ def test_connect_first(url: str) -> None:
     env.close()
 
 
-def test_script_that_widens_the_size_limit_of_the_connection_it_finds(url: str) -> None:
-    env = EchoEnv(base_url=url, connect_timeout_s=30, message_timeout_s=120)
-    env.connect()
-    if env._ws is not None:
-        raise AssertionError("such scripts go on to reach into the protocol")
-    rollout(env)
-    env.close()
-
-
 def test_one_client_for_many_episodes_without_close(url: str) -> None:
     env = EchoEnv(base_url=url)
     for number in range(5):
@@ -99,13 +91,6 @@ def test_one_client_for_many_episodes_without_close(url: str) -> None:
         assert [env.step(say("x")).metadata for _ in range(3)] == [{"step": 1}, {"step": 2}, {"step": 3}]
         assert env.state().episode_id == f"episode {number}"
     env.close()
-
-
-def test_one_reset_then_a_step_for_each_completion_and_never_a_close(url: str) -> None:
-    for _ in range(3):
-        env = EchoEnv(base_url=url)
-        env.reset()
-        assert [env.step(say("x" * n)).reward for n in range(4)] == [0.0, 0.1, 0.2, 0.3]
 
 
 def test_close_then_a_new_client(url: str) -> None:
@@ -122,22 +107,6 @@ def test_close_then_connect_again(url: str) -> None:
             rollout(env)
         with pytest.raises(SessionClosed):
             env.reset()
-
-
-def test_pool_of_clients_in_a_zero_argument_factory(url: str) -> None:
-    class Tools:
-        def __init__(self) -> None:
-            self.client = EchoEnv(base_url=url)
-
-    pool = [Tools() for _ in range(8)]
-    for _ in range(2):
-        for number, tools in enumerate(pool):
-            tools.client.reset(episode_id=str(number))
-        for number, tools in enumerate(pool):
-            tools.client.step(say("x"))
-            assert tools.client.state().episode_id == str(number)
-    for tools in pool:
-        tools.client.close()
 
 
 def test_new_session(url: str) -> None:
@@ -345,21 +314,6 @@ def test_an_episode_does_not_change_its_flavour(url: str) -> None:
 
 
 # --- Many callers of one client
-
-
-def test_to_thread_from_several_rollouts(url: str) -> None:
-    async def play() -> None:
-        env = EchoEnv(base_url=url)
-
-        async def one(number: int) -> None:
-            await asyncio.to_thread(env.reset)
-            result = await asyncio.to_thread(env.step, say(str(number)))
-            assert result.observation.echoed_message == str(number)
-
-        await asyncio.gather(*(one(number) for number in range(8)))
-        env.close()
-
-    asyncio.run(play())
 
 
 def test_many_threads(url: str) -> None:
@@ -601,14 +555,3 @@ def test_typed_client_takes_a_mapping_too(url: str) -> None:
     with EchoEnv(base_url=url) as env:
         env.reset()
         assert env.step({"message": "Hi"}).reward == 0.2  # type: ignore[arg-type]
-
-
-# --- Environment classes without a server
-
-
-def test_environment_in_process() -> None:
-    environment = EchoEnvironment()
-    environment.reset(seed=1, episode_id="first")
-    observation = environment.step(say("Hi"))
-    assert (observation.reward, observation.done, observation.model_dump()["echoed_message"]) == (0.2, False, "Hi")
-    environment.close()

@@ -1,4 +1,5 @@
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,15 +23,16 @@ class AsData:
         (GenericAction(message="hi"), {"message": "hi"}),
         (EchoAction(message="hi"), {"message": "hi", "metadata": {}}),
         (AsData("hi"), {"message": "hi"}),
+        (SimpleNamespace(message="hi"), {"message": "hi"}),
     ],
 )
-def test_action_may_be_a_mapping_a_model_or_a_dataclass(action: Any, sent: dict[str, Any]) -> None:
+def test_action_may_be_a_mapping_a_model_or_an_object(action: Any, sent: dict[str, Any]) -> None:
     assert CLIENT._step_payload(action) == sent
 
 
 @pytest.mark.parametrize("action", ["hi", None, AsData, ["hi"]])
 def test_anything_else_is_refused(action: Any) -> None:
-    with pytest.raises(LocalError, match="an action must be a mapping, a model or a dataclass, not"):
+    with pytest.raises(LocalError, match="an action must be a mapping, a model or an object, not"):
         CLIENT._step_payload(action)
 
 

@@ -11,6 +11,7 @@ from openenv.types import StepResult
 
 if TYPE_CHECKING:
     from openenv.client.sync import EnvClient
+    from openenv.client.sync_face import SyncEnvClient
 
 __all__ = ["AsyncEnvClient"]
 
@@ -74,8 +75,8 @@ class AsyncEnvClient(Generic[ActT, ObsT, StateT]):
         """Open another session on the same server; closed with this one."""
         return await self._client._sibling().aio().connect()
 
-    def sync(self) -> "EnvClient[ActT, ObsT, StateT]":
-        """Give the client itself, once it is closed and so synchronous again. Raises UsageError before."""
+    def sync(self) -> "SyncEnvClient[ActT, ObsT, StateT]":
+        """Give the synchronous face, once the client is closed and so synchronous again. Raises UsageError before."""
         return self._client.sync()
 
     def aio(self) -> Self:

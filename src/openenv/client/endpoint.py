@@ -1,7 +1,7 @@
 """Where a server is and how patiently it is talked to: the values a client is made with, checked once."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
@@ -25,22 +25,36 @@ class Endpoint:
     """A server's socket and the limits of talking to it. Times are seconds; None means no limit."""
 
     url: str
-    headers: Mapping[str, str]
-    connect_timeout_s: float | None
-    message_timeout_s: float | None
-    max_message_bytes: int | None
-    ping_interval_s: float | None
-    ping_timeout_s: float | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    connect_timeout_s: float | None = 10.0
+    message_timeout_s: float | None = 60.0
+    max_message_bytes: int | None = None
+    ping_interval_s: float | None = 20.0
+    ping_timeout_s: float | None = 20.0
     arrays: bool = False
     """Whether NumPy's arrays travel as they are, to servers that can."""
     died: Callable[[], str | None] | None = None
     """For a server that the client owns: asks how it came to its end; None while it lives."""
+    start: Callable[[], str] | None = None
+    """For a server that the client owns and that need not be up yet: starts it unless it runs, and says where it is."""
 
     @property
     def is_local(self) -> bool:
         """Whether the server is on this machine, so that no proxy is asked."""
         host = urlsplit(self.url).hostname or ""
         return host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.") or host.endswith(".localhost")
+
+    def located(self) -> Self:
+        """Give the values with the server's address, starting it if need be.
+
+        Raises:
+            ConfigurationError: Nobody has said where the server is.
+        """
+        if self.start is not None:
+            return replace(self, url=socket_url(self.start()))
+        if not self.url:
+            raise ConfigurationError("this client has no base_url, and no provider: its __init__ was not called")
+        return self
 
     def resuming(self, resume: str, limit_s: float) -> Self:
         """Give the values for another connection of a link, which is to be made within `limit_s`."""

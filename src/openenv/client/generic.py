@@ -28,7 +28,7 @@ class _State(dict[str, Any]):
 class GenericEnvClient(EnvClient[Any, dict[str, Any], dict[str, Any]]):
     """Drives an environment whose classes are not installed: actions are mappings, observations and states are dicts.
 
-    A pydantic model or a dataclass will do as an action, too.
+    A pydantic model, a dataclass or any object with attributes will do as an action, too.
     """
 
     def _step_payload(self, action: Any) -> Any:
@@ -38,16 +38,12 @@ class GenericEnvClient(EnvClient[Any, dict[str, Any], dict[str, Any]]):
             return action.model_dump(mode="json")
         if dataclasses.is_dataclass(action) and not isinstance(action, type):
             return dataclasses.asdict(action)
-        raise LocalError(f"an action must be a mapping, a model or a dataclass, not {type(action).__name__}")
+        if hasattr(action, "__dict__") and not isinstance(action, type):
+            return dict(vars(action))
+        raise LocalError(f"an action must be a mapping, a model or an object, not {type(action).__name__}")
 
     def _parse_result(self, payload: dict[str, Any]) -> StepResult[dict[str, Any]]:
-        return StepResult(
-            payload["observation"],
-            payload.get("reward"),
-            bool(payload.get("done", False)),
-            payload.get("metadata"),
-            bool(payload.get("truncated", False)),
-        )
+        return self._result(payload["observation"], payload)
 
     def _parse_state(self, payload: dict[str, Any]) -> dict[str, Any]:
         return _State(payload)

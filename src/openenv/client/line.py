@@ -27,7 +27,7 @@ class Session:
     """
 
     def __init__(self, endpoint: Endpoint, lanes: Lanes[Link] | None = None, lane: int = LANE) -> None:
-        self._endpoint = endpoint
+        self._endpoint = endpoint = endpoint.located()
         self._turn = threading.Lock()
         self._lanes = lanes or Lanes(Link(endpoint))
         self._lane = lane

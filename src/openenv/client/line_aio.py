@@ -30,7 +30,8 @@ class AsyncSession:
 
     @classmethod
     async def open(cls, endpoint: Endpoint) -> Self:
-        """Connect. Raises as `Link` does."""
+        """Connect, to a server that is started first if need be. Raises as `Link` does."""
+        endpoint = await asyncio.to_thread(endpoint.located) if endpoint.start else endpoint.located()
         return cls(endpoint, Lanes(await AsyncLink.open(endpoint)))
 
     @property

@@ -7,19 +7,22 @@ Awaiting a value that is there already gives the value.
 
 import asyncio
 import copy
-from collections.abc import Callable, Generator, Sequence
+import inspect
+import weakref
+from collections.abc import Generator
 from contextlib import suppress
-from importlib import import_module
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+from openenv.client import hooks
 from openenv.client.aio import AsyncEnvClient
-from openenv.client.base import ActT, ClientBase, ObsT, StateT
+from openenv.client.base import ActT, ObsT, StateT
 from openenv.client.conversation import Fate, check_restored, payload_of, snapshot_of, state_of
+from openenv.client.factories import ClientFactories
 from openenv.client.line import Line, Session
 from openenv.client.line_aio import AsyncLine, AsyncSession
-from openenv.client.vector import EnvVector
-from openenv.client.vector_roster import Autoreset
+from openenv.client.loop_thread import LoopThread
+from openenv.client.sync_face import SyncEnvClient
 from openenv.errors import ConfigurationError, UsageError
 from openenv.protocol import GetSnapshot, GetState, Reset, Restore, Step
 from openenv.types import StepResult
@@ -43,7 +46,7 @@ class Done:
 DONE = Done()
 
 
-class EnvClient(ClientBase[ActT, ObsT, StateT]):
+class EnvClient(ClientFactories[ActT, ObsT, StateT]):
     """Drives one environment on a server.
 
     Subclass it with the environment's types, and it is complete::
@@ -56,84 +59,20 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
     See `ClientBase` for the arguments.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    _face: ClassVar[type[AsyncEnvClient[Any, Any, Any]]] = AsyncEnvClient
+    _connects_first: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hooks.fit(cls, EnvClient)
+
+    def _begin(self) -> None:
         self._fate = Fate()
         self._line: Line | None = None
         self._aline: AsyncLine | None = None
         self._siblings: list[Self] = []
         self._family: list[Any] = []  # the siblings of the client that this one comes from
-        self._on_close: Callable[[], object] | None = None
-
-    @classmethod
-    def from_docker_image(cls, image: str, **options: Any) -> Self:
-        """Start a container of `image`, wait until it is healthy, and connect to it; `close()` removes it.
-
-        Args:
-            image: Such as `my_env-env:latest`.
-            options: Those of the client, such as `message_timeout_s`, and those of the container: see
-                `openenv.runtimes.docker.DockerRuntime`.
-
-        Raises:
-            NotInstalled: There is no Docker engine.
-            StartFailed, NotReady: The container died, or was not healthy in time; with its last log lines.
-        """
-        made: Self = _launcher().from_docker_image(cls, image, **options)
-        return made
-
-    @classmethod
-    def from_env(cls, repo_id: str, *, use_docker: bool = True, **options: Any) -> Self:
-        """Run a Hugging Face Space on this machine and connect to it; `close()` takes it away.
-
-        Args:
-            repo_id: `owner/name` of the Space.
-            use_docker: Run the Space's image; else its repository, by uv.
-            options: As of `from_docker_image`, and `tag` of the image; for uv those of
-                `openenv.runtimes.uv.UvRuntime`.
-
-        Raises:
-            RuntimeFailed: It did not start.
-        """
-        made: Self = _launcher().from_env(cls, repo_id, use_docker=use_docker, **options)
-        return made
-
-    @classmethod
-    def pool(cls, servers: Any, **options: Any) -> Any:
-        """Make an `openenv.pool.EnvPool` of sessions of this class: `EchoEnv.pool(urls, size=16)`.
-
-        Args:
-            servers: URLs and runtimes, or one of them.
-            options: Those of `EnvPool`, and those of the client.
-        """
-        return import_module("openenv.pool").EnvPool(servers, client=cls, **options)  # of a higher rank, as below
-
-    @classmethod
-    def vector(
-        cls,
-        servers: str | Sequence[str],
-        num_envs: int,
-        *,
-        autoreset: Autoreset = "next_step",
-        arrays: bool | None = None,
-        **options: Any,
-    ) -> EnvVector[ActT, ObsT, StateT]:
-        """Make a vector of environments, which are stepped together: `EchoEnv.vector(url, 256)`.
-
-        Args:
-            servers: Where they are; over several, environments are spread evenly.
-            num_envs: How many environments.
-            autoreset: What follows an episode that has ended. `next_step`: the next step resets and ignores its action.
-                `same_step`: the reset is done at once; the result has the new observation, and the old one in `final`.
-                `off`: nothing.
-            arrays: Whether NumPy's arrays travel as they are, to servers that can; by default, if the action or the
-                observation class has fields for them.
-            options: Those of the client.
-
-        Raises:
-            ConfigurationError: An argument has a value it cannot have.
-        """
-        urls = [servers] if isinstance(servers, str) else servers
-        return EnvVector([cls(url, **options) for url in urls], num_envs, autoreset=autoreset, arrays=arrays)
+        self._loop_thread: LoopThread | None = None
 
     def connect(self) -> Self:
         """Connect now rather than at the first call; awaited, it makes the client asynchronous.
@@ -248,6 +187,7 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
             self._siblings.pop().close()
         self._leave_family()
         self._let_go()
+        self._end_loop()
         return DONE
 
     def new_session(self) -> Self:
@@ -256,11 +196,9 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
             return twin.new_session()  # type: ignore[return-value]  # as above
         return self._sibling().connect()
 
-    def sync(self) -> Self:
-        """Say that this client is synchronous, which it is anyhow until it is awaited."""
-        if self._awaited() is not None:
-            raise UsageError("this client is asynchronous since it was awaited; close it first, or make another")
-        return self
+    def sync(self) -> SyncEnvClient[ActT, ObsT, StateT]:
+        """Say that this client is synchronous, which it is anyhow until it is awaited. Raises UsageError after that."""
+        return SyncEnvClient(self)
 
     def aio(self) -> AsyncEnvClient[ActT, ObsT, StateT]:
         """Make this client asynchronous and give its async face.
@@ -274,10 +212,11 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
                     raise UsageError("this client has an episode open synchronously; close() it before awaiting it")
                 self._line.disconnect()
             self._aline = AsyncLine(self._endpoint, self._fate)
-        return AsyncEnvClient(self)
+        return self._face(self)
 
     def __enter__(self) -> Self:
-        self.sync()._sync_line().connect()
+        self._check_sync()
+        self._connect_now()
         return self
 
     def __exit__(
@@ -286,7 +225,7 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         self.close()
 
     async def __aenter__(self) -> AsyncEnvClient[ActT, ObsT, StateT]:
-        return await self.aio().connect()
+        return await self._opened()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -294,7 +233,89 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         await self._close_async()
 
     def __await__(self) -> Generator[Any, None, AsyncEnvClient[ActT, ObsT, StateT]]:
-        return self.aio().connect().__await__()
+        return self._opened().__await__()
+
+    # The coroutine hooks: see `hooks`. What a subclass calls by super() does the work, in either flavour.
+
+    async def _connect_async(self) -> Self:
+        if (twin := self._awaited()) is not None:
+            await twin.connect()
+        else:
+            self._sync_line().connect()
+        return self
+
+    async def _reset_async(self, **options: Any) -> StepResult[ObsT]:
+        return await EnvClient.reset(self, **options)
+
+    async def _step_async(self, action: ActT, **options: Any) -> StepResult[ObsT]:
+        return await EnvClient.step(self, action, **options)
+
+    async def _state_async(self) -> StateT:
+        state: Any = EnvClient.state(self)
+        value: StateT = await state if inspect.iscoroutine(state) else state
+        return value
+
+    async def _disconnect_async(self) -> None:
+        await EnvClient.disconnect(self)
+
+    async def _close_async(self) -> None:
+        line, self._aline = self._aline, None
+        if line is not None:
+            await line.close()
+        self._sync_line().close()
+        while self._siblings:
+            await self._siblings.pop()._close_async()
+        self._leave_family()
+        if self._on_close is not None:
+            await asyncio.to_thread(self._let_go)
+        self._end_loop()
+
+    def _by_hook(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Carry out a hook that a subclass overrides: at once, or as a coroutine if the client is asynchronous."""
+        if self._awaited() is None:
+            if name == "connect" and _in_event_loop():
+                return EnvClient.connect(self)  # puts it off
+            if self._loop_thread is None or not self._loop_thread.is_here:
+                try:
+                    return self._settled(self._carried_out(name, args, options))
+                finally:
+                    if name == "close":
+                        self._end_loop()
+        return self._carried_out(name, args, options)
+
+    async def _carried_out(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        if self._connects_first and name in ("reset", "step", "state"):
+            await self._connect_async()
+        return await getattr(self, f"_{name}_async")(*args, **options)
+
+    async def _opened(self) -> AsyncEnvClient[ActT, ObsT, StateT]:
+        face = self.aio()
+        await self._connect_async()
+        return face
+
+    def _connect_now(self) -> None:
+        if self._connects_first:
+            self._settled(self._connect_async())
+        else:
+            self._sync_line().connect()
+
+    def _settled(self, value: Any) -> Any:
+        """Give the value itself, of a coroutine what it returns."""
+        if not inspect.iscoroutine(value):
+            return value
+        if self._loop_thread is None:
+            self._loop_thread = LoopThread()
+            weakref.finalize(self, self._loop_thread.close)
+        return self._loop_thread.run(value)
+
+    def _end_loop(self) -> None:
+        if self._loop_thread is not None and not self._loop_thread.is_here:
+            thread, self._loop_thread = self._loop_thread, None
+            thread.close()
+
+    def _check_sync(self) -> None:
+        if self._awaited() is not None:
+            raise UsageError("this client is asynchronous since it was awaited; close it first, or make another")
 
     def _awaited(self) -> AsyncEnvClient[ActT, ObsT, StateT] | None:
         """The async face, if the client has become asynchronous and the loop it did so on still exists."""
@@ -317,26 +338,14 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         assert self._aline is not None  # aio() has made it
         return self._aline
 
-    async def _close_async(self) -> None:
-        line, self._aline = self._aline, None
-        if line is not None:
-            await line.close()
-        self._sync_line().close()
-        while self._siblings:
-            await self._siblings.pop()._close_async()
-        self._leave_family()
-        if self._on_close is not None:
-            await asyncio.to_thread(self._let_go)
-
     def _let_go(self) -> None:
         """Take away the server, if it is ours."""
-        on_close, self._on_close = self._on_close, None
-        if on_close is not None:
-            on_close()
+        if self._on_close is not None:
+            self._on_close()
 
     def _sibling(self) -> Self:
         sibling = copy.copy(self)
-        sibling._fate, sibling._line, sibling._aline, sibling._siblings = Fate(), None, None, []
+        sibling._begin()
         sibling._on_close, sibling._family = None, self._siblings
         self._siblings.append(sibling)
         return sibling
@@ -358,11 +367,6 @@ class EnvClient(ClientBase[ActT, ObsT, StateT]):
         """Be closed no more with the client that this one comes from."""
         with suppress(ValueError):
             self._family.remove(self)
-
-
-def _launcher() -> Any:
-    """The module that joins clients to runtimes. It is of a higher rank: asked for by name, and only when needed."""
-    return import_module("openenv.launch")
 
 
 def _in_event_loop() -> bool:
