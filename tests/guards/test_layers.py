@@ -10,11 +10,11 @@ from tests.guards.sources import PACKAGE, module_name, modules
 
 RANKS = {
     "errors": 0, "types": 0,
-    "protocol": 1, "env": 1, "engine": 1,
-    "server": 2, "client": 2, "runtimes": 2, "hub": 2, "scaffold": 2,
-    "launch": 3, "web": 3, "gym": 3, "pool": 3, "testing": 3,
-    "cli": 4,
-    "__init__": 5, "compat": 5,
+    "protocol": 1, "env": 1, "engine": 1, "llm": 1, "dependency": 1,
+    "server": 2, "client": 2, "runtimes": 2, "hub": 2, "scaffold": 2, "tools": 2,
+    "launch": 3, "web": 3, "gym": 3, "pool": 3, "testing": 3, "evals": 3,
+    "cli": 4, "auto": 4,
+    "compat": 5, "__init__": 6,
 }  # fmt: skip
 
 # Sans-I/O: no socket, thread, clock, event loop, environment variable; and no pydantic, which is slow to import.
@@ -77,8 +77,8 @@ def test_every_import_points_to_a_lower_rank() -> None:
         ("client/pool.py", "from ..server.app import create_app", "client (rank 2) may not import server (rank 2)"),
         ("client/__init__.py", "from ..cli import main", "client (rank 2) may not import cli (rank 4)"),
         ("client/pool.py", "from .. import server", "client (rank 2) may not import server (rank 2)"),
-        ("client/pool.py", "from openenv import EnvClient", "client (rank 2) may not import __init__ (rank 5)"),
-        ("client/pool.py", "import openenv", "client (rank 2) may not import __init__ (rank 5)"),
+        ("client/pool.py", "from openenv import EnvClient", "client (rank 2) may not import __init__ (rank 6)"),
+        ("client/pool.py", "import openenv", "client (rank 2) may not import __init__ (rank 6)"),
         ("errors.py", "from .types import Action", "errors (rank 0) may not import types (rank 0)"),
         ("env/spec.py", "def f():\n    import openenv.hub", ":2: env (rank 1) may not import hub (rank 2)"),
         ("env/spec.py", "if TYPE_CHECKING:\n    from openenv.cli import x", ":2: env (rank 1) may not import cli"),

@@ -68,8 +68,8 @@ def test_no_file_mentions_a_machine_or_an_index() -> None:
 
 def test_requirements_are_pins_and_hashes_alone() -> None:
     line = re.compile(r"#.*|\S+==\S+( ; .+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
-    lines = (ROOT / "requirements" / "dev.txt").read_text().splitlines()
-    none_of([text for text in lines if not line.fullmatch(text)])
+    for path in sorted((ROOT / "requirements").glob("*.txt")):
+        none_of([text for text in path.read_text().splitlines() if not line.fullmatch(text)])
 
 
 def test_no_lock_file_is_tracked() -> None:
