@@ -75,7 +75,8 @@ def _vectors(figures: Figures) -> str:
     rows = []
     for name, rate in found.items():
         is_echo = name.startswith("echo")
-        ours = found[vectors.ECHO_VECTOR if is_echo else vectors.CARTPOLE_REMOTE]
+        alike = vectors.CARTPOLE_VECTOR if name == vectors.CARTPOLE_RLMESH["vector"] else vectors.CARTPOLE_REMOTE
+        ours = found[vectors.ECHO_VECTOR if is_echo else alike]
         local = found[vectors.ECHO_LOCAL if is_echo else vectors.CARTPOLE_SYNC]
         rows.append((name, f"{rate:,.0f}", f"{rate / local:.2f}", f"{ours / rate:.2f}"))
     return _table(("256 environments", "steps/s", "to one process", "ours to it"), rows)

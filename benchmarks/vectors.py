@@ -29,16 +29,24 @@ ECHO_VECTOR = "echo, EchoEnv.vector"
 ECHO_PEER = "echo, OpenEnv 0.10.0"
 CARTPOLE_SYNC = "CartPole, SyncVectorEnv"
 CARTPOLE_ASYNC = "CartPole, AsyncVectorEnv"
-CARTPOLE_REMOTE = "CartPole, make_vec"
+CARTPOLE_REMOTE = "CartPole, make_vec, a session each"
+CARTPOLE_VECTOR = "CartPole, make_vec, one vector"
+CARTPOLE_OWN = "CartPole, make_vec, its own vector"
+"""The vector that Gymnasium registers for it, which steps all of them by the same lines of NumPy."""
 CARTPOLE_RLMESH = {"lanes": "CartPole, RLMesh, lanes", "vector": "CartPole, RLMesh, vector"}
 """RLMesh serves a list of environments, each a lane, or one vector environment."""
 
 ENVS = 256
+_SERVED = {
+    CARTPOLE_REMOTE: "max_concurrent_envs=512",
+    CARTPOLE_VECTOR: f"{{'vectorization_mode': 'sync'}}, num_envs={ENVS}",
+    CARTPOLE_OWN: f"{{'vectorization_mode': 'vector_entry_point'}}, num_envs={ENVS}",
+}
 _CARTPOLE = """
 from openenv.gym import create_app_from_gym
 from openenv.server import run
 
-app = create_app_from_gym("CartPole-v1", max_concurrent_envs=512, blocking=False)
+app = create_app_from_gym("CartPole-v1", {arguments}, blocking=False)
 run(app, port=0, log_level="error", on_bound=lambda url: print(url, flush=True))
 """
 _RLMESH = """
@@ -173,8 +181,9 @@ def measure_echo(seconds: float, peer: str | None, core: int | None) -> dict[str
 
 def measure_cartpole(seconds: float, rlmesh: str | None, core: int | None) -> dict[str, float]:
     found = {CARTPOLE_SYNC: _driven(sys.executable, _LOCAL, "sync", seconds)}
-    with served(_CARTPOLE, core) as url:
-        found[CARTPOLE_REMOTE] = _driven(sys.executable, _REMOTE, url, seconds)
+    for name, arguments in _SERVED.items():
+        with served(_CARTPOLE.format(arguments=arguments), core) as url:
+            found[name] = _driven(sys.executable, _REMOTE, url, seconds)
     if rlmesh is not None:
         found.update({name: _rlmesh_rate(rlmesh, kind, seconds, core) for kind, name in CARTPOLE_RLMESH.items()})
     return found

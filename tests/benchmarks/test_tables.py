@@ -28,6 +28,8 @@ FIGURES = Figures(
         vectors.ECHO_PEER: 5_000.0,
         vectors.CARTPOLE_SYNC: 60_000.0,
         vectors.CARTPOLE_REMOTE: 30_000.0,
+        vectors.CARTPOLE_VECTOR: 50_000.0,
+        vectors.CARTPOLE_OWN: 90_000.0,
         vectors.CARTPOLE_RLMESH["lanes"]: 10_000.0,
         vectors.CARTPOLE_RLMESH["vector"]: 40_000.0,
     },
@@ -76,7 +78,7 @@ def test_a_target_is_held_when_its_ratio_reaches_the_bound() -> None:
     assert [line.what for line in lines if not line.is_held] == [
         "steps/s of `openenv serve` to OpenEnv 0.10.0's, connections: 16",
         "steps/s of `openenv serve` to a bare echo's, connections: 16",
-        "remote CartPole, 256 lanes, to RLMesh 0.1.0 (vector)",
+        "remote CartPole, 256 at once, to RLMesh 0.1.0 (both vector)",
         "`openenv serve` to healthy",
     ]
 
