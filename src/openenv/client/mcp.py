@@ -79,14 +79,7 @@ class MCPClientBase(EnvClient[Any, Observation, State]):
         return step_payload(action)
 
     def _parse_result(self, payload: dict[str, Any]) -> StepResult[Observation]:
-        observation = observed(payload)
-        return StepResult(
-            observation,
-            payload.get("reward"),
-            bool(payload.get("done", False)),
-            payload.get("metadata"),
-            bool(payload.get("truncated", False)),
-        )
+        return self._result(observed(payload), payload)
 
     def _parse_state(self, payload: dict[str, Any]) -> State:
         return State.model_validate(payload)
