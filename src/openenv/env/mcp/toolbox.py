@@ -112,11 +112,12 @@ class Toolbox:
     def _error(self, name: str, error: BaseException) -> ToolError:
         reason = self.reason(error)
         said = str(error)
-        if reason is ToolErrorType.EXECUTION_ERROR:
+        if isinstance(error, FastMCPError):  # raised on purpose, in words for the agent
+            logger.info("tool %r refused: %s", name, said)
+        elif reason is ToolErrorType.EXECUTION_ERROR:
             logger.error("tool %r raised %s", name, type(error).__name__, exc_info=error)
-            if not isinstance(error, FastMCPError):  # in the words of FastMCP
-                is_masked = getattr(self.server, "_mask_error_details", False)
-                said = f"Error calling tool {name!r}" if is_masked else f"Error calling tool {name!r}: {error}"
+            is_masked = getattr(self.server, "_mask_error_details", False)
+            said = f"Error calling tool {name!r}" if is_masked else f"Error calling tool {name!r}: {error}"
         return ToolError(error_type=reason, message=said)
 
 

@@ -36,6 +36,7 @@ function start({ schemas, metadata: described }) {
   const { title, mode, custom_tab: custom } = schemas.page ?? {};
   const metadata = { ...described, name: title ?? described.name };
   const capabilities = new Set(schemas.capabilities ?? []);
+  if (mode === "production") capabilities.delete("view"); // which reads the episode, as the state does
   const notice = createNotice(byId("notice"));
   const header = createHeader(metadata);
   if (custom?.alone) return showAlone(customUi());

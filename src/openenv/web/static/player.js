@@ -162,7 +162,7 @@ export class Player {
     this.onChange("record", record);
     if (record.error?.endsSession) return;
     if (this.readsState()) await this.#readState(record);
-    if (this.capabilities.has("view") && kind !== "tool") await this.#readView(record);
+    if (this.capabilities.has("view")) await this.#readView(record);
     this.onChange("update", record);
   }
 
