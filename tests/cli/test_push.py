@@ -15,11 +15,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from openenv import GenericEnvClient
 from openenv.cli.app import app
 from openenv.cli.push import listing, proposal, summary
+from openenv.dependency import runs_released
 from openenv.hub.publish import Published, SpaceSettings
 from openenv.hub.space import Addresses, contents_of
 from openenv.scaffold import create
+from tests.support.command import uvicorn_serve
+from tests.support.folders import catalogue_copy
 from tests.support.hub_server import HubServer, Space, hub_server
 
 pytestmark = pytest.mark.timeout(90)  # some tests start the command several times
@@ -310,3 +314,29 @@ def test_what_is_printed_names_what_there_is(scaffolded: Path) -> None:
         "Published a/b (private): https://hub/spaces/a/b\n"
     )
     assert proposal(Published("a/b", where, is_private=True)).endswith("so there is nothing to propose")
+
+
+def test_a_space_of_the_catalogue_holds_all_that_uv_needs_to_install_and_serve_it(
+    server: HubServer, tmp_path: Path
+) -> None:
+    push = Runner(server, catalogue_copy("echo_env", tmp_path), tmp_path / "home")
+    before = sorted(push.folder.rglob("*"))
+    ran = push()
+    assert ran.returncode == 0, ran.stderr
+    assert ("hint: the openenv-runtime that runs here is on no package index" in ran.stderr) is not runs_released()
+    assert sorted(push.folder.rglob("*")) == before
+    files = server.spaces["alice/echo_env"].files
+    assert "uv.lock" not in files
+    assert b"uv.lock" not in files["Dockerfile"]
+    clone = tmp_path / "clone"
+    server.spaces["alice/echo_env"].write_to(clone)
+    python = str(clone / ".venv/bin/python")
+    environ = {name: value for name, value in os.environ.items() if name not in ("UV_FIND_LINKS", "VIRTUAL_ENV")}
+    sync = [sys.executable, "-m", "uv", "sync", "--quiet", "--no-dev", "--python", sys.executable]
+    synced = subprocess.run(sync, cwd=clone, env=environ, capture_output=True, text=True, check=False)
+    assert (synced.returncode, synced.stderr) == (0, "")
+    where = subprocess.check_output([python, "-c", "import openenv; print(openenv.__file__)"], text=True)
+    assert where.startswith(str(clone))  # and not what runs this test
+    with uvicorn_serve("server.app:app", cwd=clone, python=python) as serving, GenericEnvClient(serving.url) as env:
+        env.reset()
+        assert env.step({"message": "Hi"}).observation["echoed_message"] == "Hi"

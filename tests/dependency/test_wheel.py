@@ -17,6 +17,7 @@ from openenv.dependency.wheel import (
     installed_dependency,
     is_released,
     package_files,
+    runs_released,
 )
 from openenv.errors import ScaffoldError
 
@@ -48,6 +49,15 @@ def wheel(tmp_path: Path) -> Wheel:
 )
 def test_released_is_a_proper_version_installed_by_name(installed: str, direct_url: str | None, released: bool) -> None:
     assert is_released(installed, direct_url) is released
+
+
+def test_whether_the_runtime_is_released_is_said_of_what_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _installed(tmp_path, "1.2.3")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert runs_released("some-runtime")
+    assert not runs_released("not-installed-at-all")
 
 
 def test_requirement_names_no_local_version() -> None:

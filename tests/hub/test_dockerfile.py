@@ -3,8 +3,16 @@
 import pytest
 
 from openenv.errors import ConfigurationError
-from openenv.hub.dockerfile import copied_paths, exposed_port, instructions, with_base_image, with_variable
+from openenv.hub.dockerfile import (
+    copied_paths,
+    exposed_port,
+    instructions,
+    with_base_image,
+    with_variable,
+    without_path,
+)
 
+CACHE = "--mount=type=cache,target=/c"
 TWO_STAGES = """\
 # The base below is FROM python:3.9, long ago.
 FROM node:20 AS page
@@ -127,6 +135,30 @@ END
 RUN COPY nope .
 """
     assert copied_paths(text) == ["pyproject.toml", "uv.lock", "server", "x"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("COPY pyproject.toml uv.lock ./", "COPY pyproject.toml ./"),
+        ("COPY --chown=1:1 ./uv.lock a ./", "COPY --chown=1:1 a ./"),
+        ("ADD a uv.lock \\\n    ./ # x", "ADD a ./ # x"),
+        ("COPY uv.lock uv.lock", ""),
+        ("COPY --from=b uv.lock ./", None),
+        ("COPY uv.lock* a/uv.lock my-uv.lock ./", None),
+        ('COPY ["uv.lock", "./"]', None),
+        ("RUN cat uv.lock", None),
+        (
+            "RUN --mount=type=bind,source=uv.lock,target=uv.lock --mount=type=cache,target=/c x",
+            "RUN --mount=type=cache,target=/c x",
+        ),
+        ("RUN --mount=type=bind,source=a/uv.lock,target=uv.lock x", None),
+    ],
+)
+def test_a_path_that_is_not_there_is_not_copied_and_the_rest_is(before: str, after: str | None) -> None:
+    expected = before if after is None else after
+    text = f"FROM a\n{before}\nCMD x\n"
+    assert without_path(text, "uv.lock") == f"FROM a\n{expected}\nCMD x\n".replace("\n\n", "\n")
 
 
 def test_instructions_put_together_again_are_the_file() -> None:

@@ -17,7 +17,6 @@ from openenv.hub.image import (
     default_tag,
     find_dockerfile,
     push_image,
-    runtime_note,
 )
 from tests.support.engine import BASE_IMAGE, BUILDERS, LABEL, builder_environment, engine, image_name  # noqa: F401  # a fixture
 from tests.support.services import require
@@ -159,27 +158,6 @@ def test_a_failure_that_is_known_says_what_to_do(logs: str, hint: str) -> None:
 
 def test_a_failure_that_is_not_known_says_nothing() -> None:
     assert advice("make: *** [all] Error 2") is None
-
-
-OURS = '[project]\ndependencies = ["openenv-runtime>=0.1"]\n'
-
-
-@pytest.mark.parametrize(
-    ("pyproject", "is_released", "said"),
-    [
-        (OURS, True, None),
-        (OURS, False, "not on a package index yet"),
-        (OURS + '[tool.uv.sources]\nopenenv-runtime = { path = "wheels/x.whl" }', False, None),
-        ('[project]\ndependencies = ["OpenEnv_Core[core] >= 0.2"]', True, "in place of openenv-core,"),
-        ('[project]\ndependencies = ["openenv>=0.2.2"]', False, "in place of openenv,"),
-        ('[project]\ndependencies = ["numpy"]', False, None),
-        ("[project", False, None),
-        ("project = 1", False, None),
-    ],
-)
-def test_an_image_that_gets_another_runtime_is_said_to(pyproject: str, is_released: bool, said: str | None) -> None:
-    note = runtime_note(pyproject, is_released=is_released)
-    assert note is None if said is None else said in str(note)
 
 
 @with_either_builder

@@ -1,6 +1,7 @@
 """What of an environment written for OpenEnv changes on the way into an image or a Space, and what stays."""
 
 import os
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -9,15 +10,18 @@ import pytest
 
 from openenv import GenericEnvClient
 from openenv.dependency import Dependency, Wheel
-from openenv.hub.image import build_context, runtime_note
-from openenv.hub.override import WHEELS, is_concerned, with_runtime
+from openenv.hub.image import build_context
+from openenv.hub.override import WHEELS, is_concerned, runtime_notes, with_runtime
 from openenv.hub.space import contents_of
 from tests.support.command import OPENENV
 from tests.support.engine import BASE_IMAGE, builder_environment, engine, image_name  # noqa: F401  # a fixture
+from tests.support.folders import catalogue_copy
 from tests.support.upstream import lock_upstream, write_environment
 
 RELEASED = Dependency("1.2.3")
+WHEEL = f"{WHEELS}/openenv_runtime-1.2.3-py3-none-any.whl"
 CARRIED = Dependency("1.2.3", Wheel("openenv_runtime-1.2.3-py3-none-any.whl", b"wheel"))
+OURS = '[project]\nname = "x"\nversion = "0"\ndependencies = ["openenv-runtime[fast]>=0.1.0.dev0"]\n'
 PYPROJECT = '[project]\nname = "openenv-old"\nversion = "0"\ndependencies = ["openenv-core[core]>=0.2.1"]\n'
 DOCKERFILE = """\
 ARG BASE_IMAGE=python:3.11
@@ -44,13 +48,93 @@ def no_dependency() -> Dependency:
     raise AssertionError("nothing asks for it")
 
 
-def test_an_environment_of_ours_is_left_alone_and_no_wheel_is_made() -> None:
-    texts = {"pyproject.toml": PYPROJECT.replace("openenv-core[core]", "openenv-runtime"), "Dockerfile": DOCKERFILE}
+def locked(source: str) -> str:
+    return f'version = 1\n[[package]]\nname = "openenv-runtime"\nversion = "1"\nsource = {{ {source} }}\n'
+
+
+@pytest.mark.parametrize(
+    ("sources", "lock"),
+    [
+        ('openenv-runtime = { path = "wheels/x.whl" }', "version = 1\n"),
+        ('OpenEnv_Runtime = { index = "mine" }', "version = 1\n"),
+        ('x = { path = "x" }', locked('registry = "https://pypi.org/simple"')),
+        ("", locked('git = "ssh://git@example.org/me/runtime?rev=main#1"')),
+    ],
+)
+def test_an_environment_that_says_where_ours_is_is_left_alone_and_no_wheel_is_made(sources: str, lock: str) -> None:
+    project = f"{OURS}[tool.uv.sources]\n{sources}\n"
+    assert (
+        with_runtime(
+            {"pyproject.toml": project, "Dockerfile": DOCKERFILE, "uv.lock": lock}, "Dockerfile", no_dependency
+        )
+        == {}
+    )
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"pyproject.toml": OURS},
+        {"pyproject.toml": f"{OURS}[tool.uv.sources]\nx = {{ path = 'x' }}\n"},
+        {"pyproject.toml": OURS, "uv.lock": locked('registry = "../dist"')},
+        {"pyproject.toml": OURS, "uv.lock": locked('registry = "file:///dist"')},
+        {"pyproject.toml": OURS, "uv.lock": "not toml ["},
+        {"pyproject.toml": "[dependency-groups]\nall = [\"OpenEnv.Runtime [mcp] ; python_version > '3'\"]\n"},
+        {"server/requirements.txt": "x\n  openenv_runtime==1.2.3\n"},
+        {"Dockerfile": "FROM a\nRUN pip install 'openenv-runtime[fast]>=1'\n"},
+    ],
+)
+def test_what_leaves_ours_to_an_index_gets_it_carried_along_unless_it_was_released(texts: dict[str, str]) -> None:
+    texts = {"Dockerfile": "FROM a\nRUN uv sync --frozen\n", "uv.lock": "version = 1\n"} | texts
+    assert changed(texts, RELEASED) == {}
+    after = changed(texts, CARRIED)
+    assert after[WHEEL] == "wheel"
+    assert after["Dockerfile"].startswith(f"FROM a\nCOPY {WHEELS} /opt/{WHEELS}\nARG PIP_FIND_LINKS")
+    assert "--frozen" not in after["Dockerfile"]
+    assert after.keys() <= {WHEEL, "Dockerfile", "uv.toml"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-e ./openenv-runtime", "openenv-my_env", "openenv-runtime-tools", "openenv-runtime @ https://h/a.whl",
+     "openenv-runtime[fast] @ file:///a.whl"],
+)  # fmt: skip
+def test_what_has_an_address_or_another_name_is_not_sought(text: str) -> None:
+    texts = {"requirements.txt": f"{text}\n# openenv-runtime\n", "Dockerfile": f"FROM a\nRUN pip install {text}\n"}
     assert with_runtime(texts, "Dockerfile", no_dependency) == {}
 
 
+def test_uv_finds_the_wheel_in_a_copy_of_the_folder_and_no_settings_are_hidden_for_that() -> None:
+    assert changed({"pyproject.toml": OURS}, CARRIED)["uv.toml"] == f'find-links = ["{WHEELS}"]\n'
+    assert "uv.toml" in changed({"pyproject.toml": f"{OURS}[tool.uv.sources]\nx = {{ path = 'x' }}\n"}, CARRIED)
+    assert "uv.toml" not in changed({"pyproject.toml": f"{OURS}[tool.uv]\nprerelease = 'allow'\n"}, CARRIED)
+    assert "uv.toml" not in changed({"pyproject.toml": OURS, "uv.toml": "offline = true\n"}, CARRIED)
+    assert "uv.toml" not in changed({"requirements.txt": "openenv-runtime"}, CARRIED)
+
+
+@pytest.mark.parametrize("dependency", [RELEASED, CARRIED])
+def test_a_lock_that_is_not_there_is_neither_copied_nor_obeyed(dependency: Dependency) -> None:
+    texts = {"pyproject.toml": OURS, "Dockerfile": DOCKERFILE}
+    after = changed(texts, dependency)
+    assert "COPY pyproject.toml ./\n" in after["Dockerfile"]
+    assert re.findall(r"uv  ?sync.*", after["Dockerfile"]) == [
+        "uv sync --no-install-project --no-editable; \\",
+        "uv sync --no-install-project; \\",
+        "uv  sync --no-editable && uv lock --locked",
+    ]
+    *others, last = runtime_notes(texts, with_runtime(texts, "Dockerfile", lambda: dependency), "Dockerfile")
+    assert last == "there is no uv.lock, so the image gets the versions that are the newest when it is built"
+    assert [WHEELS in each for each in others] == ([] if dependency is RELEASED else [True])
+
+
+def test_what_does_without_a_lock_is_left_alone() -> None:
+    texts = {"pyproject.toml": OURS, "Dockerfile": "FROM a\nCOPY . .\nRUN [ -f uv.lock ] && uv sync --frozen\n"}
+    assert changed(texts, RELEASED) == {}
+    assert runtime_notes(texts, {}, "Dockerfile") == ()
+
+
 def test_a_released_runtime_is_asked_for_by_name_and_the_lock_may_be_brought_up_to_date() -> None:
-    after = changed({"pyproject.toml": PYPROJECT, "Dockerfile": DOCKERFILE})
+    after = changed({"pyproject.toml": PYPROJECT, "Dockerfile": DOCKERFILE, "uv.lock": ""})
     assert tomllib.loads(after["pyproject.toml"])["project"]["dependencies"] == [RELEASED.in_place]
     expected = DOCKERFILE.replace("uv sync --frozen", "uv sync").replace("--no-editable --locked", "--no-editable")
     assert after["Dockerfile"] == expected
@@ -60,7 +144,7 @@ def test_a_released_runtime_is_asked_for_by_name_and_the_lock_may_be_brought_up_
 def test_another_runtime_is_carried_along_to_the_stages_that_install() -> None:
     ignored = {".dockerignore": "*\n!server\n", "Dockerfile.dockerignore": ".*"}
     after = changed({"pyproject.toml": PYPROJECT, "Dockerfile": DOCKERFILE, **ignored}, CARRIED)
-    assert after[f"{WHEELS}/{CARRIED.wheel.filename}"] == "wheel"  # type: ignore[union-attr]  # it has one
+    assert after[WHEEL] == "wheel"
     head, builder, last = after["Dockerfile"].split("FROM ")
     assert builder.splitlines()[1:4] == [
         "COPY openenv-wheels /opt/openenv-wheels",
@@ -94,7 +178,9 @@ def test_a_list_of_requirements_or_a_command_is_enough() -> None:
         ("Dockerfile", False),
         ("requirements.md", False),
         ("my_requirements_of_life.csv", False),
-        ("uv.lock", False),
+        ("uv.lock", True),
+        ("uv.toml", True),
+        ("a/uv.lock", False),
     ],
 )
 def test_the_files_that_are_looked_into_are_few(path: str, concerned: bool) -> None:
@@ -119,8 +205,9 @@ def test_the_context_of_an_image_has_the_changes_and_the_folder_has_not(folder: 
     assert b"--frozen" not in context.replaced["server/Dockerfile"]
     assert "requirements.txt" not in context.replaced
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    note = runtime_note(PYPROJECT, is_released=True)
-    assert note == "the image gets this openenv-runtime in place of openenv-core, which pyproject.toml asks for"
+    assert context.notes == (
+        "the image gets this openenv-runtime in place of openenv-core, which pyproject.toml asks for",
+    )
 
 
 def test_a_space_has_the_changes_and_says_which_files_were_adapted(folder: Path) -> None:
@@ -150,3 +237,23 @@ def test_an_environment_written_for_openenv_is_built_with_no_line_changed_and_ru
         with GenericEnvClient.from_docker_image(name) as env:
             env.reset()
             assert env.step({"message": "who?"}).observation["installed"] == ["openenv-runtime"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.usefixtures("engine")
+def test_an_environment_of_the_catalogue_is_built_without_an_index_that_has_this_runtime(tmp_path: Path) -> None:
+    folder = catalogue_copy("chess_env", tmp_path)
+    with image_name() as name:
+        command = [*OPENENV, "build", "--base-image", BASE_IMAGE, "--tag", name]
+        built = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, env=os.environ | builder_environment("classic")
+        )
+        assert built.returncode == 0, built.stdout + built.stderr
+        assert re.findall(
+            "^hint: (?:there is no uv.lock|the openenv-runtime that runs here)", built.stderr, re.MULTILINE
+        )
+        with GenericEnvClient.from_docker_image(name) as env:
+            assert "e2e4" in env.reset(seed=1).observation["legal_moves"]
+            assert env.step({"move": "e4"}).observation["reply"]
+    assert not [path for path in (WHEELS, "uv.lock", "uv.toml") if (folder / path).exists()]

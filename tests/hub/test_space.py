@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from openenv.dependency.wheel import Dependency
 from openenv.errors import ConfigurationError
 from openenv.hub.space import Addresses, SpaceContents, addresses, contents_of, routes, space_ids
 from openenv.scaffold import create
@@ -47,7 +46,7 @@ def test_the_scaffold_is_published_with_its_front_matter_and_every_path_its_dock
     def lock(place: Path) -> None:
         (place / "uv.lock").write_text("version = 1\n")
 
-    created = create("my_env", tmp_path, dependency=Dependency("1.0"), lock=lock, installed=())
+    created = create("my_env", tmp_path, lock=lock, installed=())
     contents = contents_of(created.folder)
     original = (created.folder / "README.md").read_text()
     assert text_of(contents, "README.md") == original

@@ -14,8 +14,16 @@ import pytest
 from openenv import GenericEnvClient
 from openenv.errors import ConfigurationError, NotInstalled, StartFailed
 from openenv.runtimes import Runtime
-from openenv.runtimes.uv import UvRuntime, asks_for_upstream, clone_command, install_commands, override_commands
+from openenv.runtimes.uv import (
+    UvRuntime,
+    asks_for_upstream,
+    clone_command,
+    install_commands,
+    lacks_runtime,
+    override_commands,
+)
 from openenv.testing.runtimes import RuntimeChecks
+from tests.support.folders import catalogue_copy
 from tests.support.services import require
 from tests.support.upstream import lock_upstream, write_environment
 
@@ -92,6 +100,28 @@ def test_the_lock_of_such_a_project_is_preferred_and_not_obeyed(tmp_path: Path) 
     commands = override_commands("uv", tmp_path, Path("env"), Path("files"))
     assert [command[1] for command in commands] == ["venv", "export", "pip", "pip"]
     assert commands[1][-1] == commands[2][-1] == commands[3][-1] == str(Path("files/pins.txt"))
+
+
+def test_this_runtime_is_brought_along_where_it_is_asked_for_and_no_index_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = catalogue_copy("echo_env", tmp_path)
+    monkeypatch.setattr("openenv.runtimes.uv.runs_released", lambda: False)
+    assert lacks_runtime(folder)
+    monkeypatch.setattr("openenv.runtimes.uv.runs_released", lambda: True)
+    assert not lacks_runtime(folder)
+    (folder / "uv.lock").touch()  # as one that names a folder of another machine
+    _, install = install_commands("uv", folder, Path("env"), Path("wheels"))
+    assert install[-4:] == ["--requirements", str(folder / "pyproject.toml"), "--find-links", "wheels"]
+
+
+@pytest.mark.timeout(120)
+def test_an_environment_of_the_catalogue_runs_on_this_runtime(tmp_path: Path) -> None:
+    folder = catalogue_copy("echo_env", tmp_path)
+    with UvRuntime(folder) as runtime, GenericEnvClient(runtime.url) as client:
+        client.reset()
+        assert client.step({"message": "Hi"}).observation["echoed_message"] == "Hi"
+    assert not (folder / "uv.lock").exists()
 
 
 @pytest.mark.timeout(120)

@@ -1,6 +1,7 @@
 """`openenv serve` as its user runs it: a process of its own, up when it says so, and stopped at the end."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,12 @@ from pathlib import Path
 
 import httpx
 
-__all__ = ["OPENENV", "ROOT", "Serving", "expect_refusal", "openenv_serve"]
+__all__ = ["OPENENV", "ROOT", "Serving", "expect_refusal", "openenv_serve", "uvicorn_serve"]
 
 ROOT = Path(__file__).parents[2]
 OPENENV = [sys.executable, "-m", "openenv.cli"]
 
-_LAST_LINE = "Ctrl-C stops it.\n"
+_URL = re.compile(r"(?: at|running on) (http://\S+)")
 _STOP_S = 15
 
 
@@ -47,18 +48,35 @@ def openenv_serve(
 ) -> Iterator[Serving]:
     """Run `openenv serve ARGUMENTS --port 0`. What it serves may import our tests."""
     command = [*OPENENV, "serve", *map(str, arguments), "--port", "0"]
+    with _serving(command, "Ctrl-C stops it.\n", cwd, environ) as serving:
+        yield serving
+
+
+@contextmanager
+def uvicorn_serve(
+    app: str, *, cwd: Path, environ: dict[str, str] | None = None, python: str = sys.executable
+) -> Iterator[Serving]:
+    """Run `uvicorn APP --port 0` in a folder."""
+    command = [python, "-m", "uvicorn", app, "--port", "0", "--no-use-colors"]
+    with _serving(command, "(Press CTRL+C to quit)\n", cwd, environ) as serving:
+        yield serving
+
+
+@contextmanager
+def _serving(command: list[str], last_line: str, cwd: Path | None, environ: dict[str, str] | None) -> Iterator[Serving]:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | (environ or {})
     # Unbuffered, so that reading a line takes nothing of what `communicate` is to give.
     process = subprocess.Popen(command, cwd=cwd, env=environment, stderr=subprocess.PIPE, bufsize=0, process_group=0)
     try:
         assert process.stderr is not None
         said = ""
-        while not said.endswith(_LAST_LINE):
+        while not said.endswith(last_line):
             line = process.stderr.readline().decode()
             assert line, f"it ended with {process.wait(_STOP_S)} and said:\n{said}"
             said += line
-        url = said.partition(" at ")[2].split()[0]
-        serving = Serving(process, url, said)
+        found = _URL.search(said)
+        assert found, said
+        serving = Serving(process, found[1], said)
         yield serving
         serving.stop()
     finally:

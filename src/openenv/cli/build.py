@@ -1,6 +1,5 @@
 """`openenv build`: what it is asked, and what it says. What goes into an image and how it is built is the hub's."""
 
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,7 @@ __all__ = ["build", "notes"]
 
 
 def build(
-    path: Annotated[Path, typer.Argument(metavar="[PATH]", help="The environment's folder.")] = Path(),
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The environment's folder.")] = Path(),
     tag: Annotated[
         str | None, typer.Option("--tag", "-t", help="What to call the image.", show_default="NAME-env:latest")
     ] = None,
@@ -53,7 +52,7 @@ def build(
     if push and "/" not in plan.tag:
         raise ConfigurationError(f"{plan.tag} names no registry to push to; --tag ghcr.io/you/{plan.tag} would")
     context = image.build_context(folder, plan.dockerfile, base_image=base_image)
-    for note in [*notes(context), *_runtime_notes(folder)]:
+    for note in [*notes(context), *context.notes]:
         output.hint(note)
     try:
         with output.progress(f"Building {plan.tag}") as on_line:
@@ -75,16 +74,3 @@ def notes(context: "Context") -> list[str]:
     if context.leading_out:
         said.append(f"links that lead out of the folder lead nowhere in the image: {', '.join(context.leading_out)}")
     return said
-
-
-def _runtime_notes(folder: Path) -> list[str]:
-    from openenv.dependency.wheel import DISTRIBUTION, is_released
-    from openenv.hub.image import runtime_note  # as above
-
-    try:
-        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return []  # the Dockerfile may do without one; if not, the build says so
-    ours = distribution(DISTRIBUTION)
-    note = runtime_note(text, is_released=is_released(ours.version, ours.read_text("direct_url.json")))
-    return [note] if note else []

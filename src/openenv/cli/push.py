@@ -22,7 +22,7 @@ _TOLD = ("static.manifest", "static.structure", "static.app", "static.project", 
 
 
 def push(
-    path: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="The environment's folder.")] = None,
+    path: Annotated[Path | None, typer.Argument(metavar="DIR", help="The environment's folder.")] = None,
     directory: Annotated[
         Path | None, typer.Option("--directory", "-d", metavar="DIR", help="The same, as an option.")
     ] = None,
@@ -86,6 +86,8 @@ def push(
     _tell_flaws(folder)
     if contents.withheld:
         output.hint(f"not published, since they look like secrets: {', '.join(contents.withheld)}")
+    for note in contents.notes:
+        output.hint(note)
     ids = partial(space_ids, contents.manifest.name, repo_id=repo_id, namespace=namespace, count=count)
     if dry_run:
         output.answer(listing(contents, settings, ids(user="you")))
@@ -158,6 +160,8 @@ def _push_image(folder: Path, registry: str, *, base_image: str | None, interfac
     context = replace(context, replaced={**context.replaced, source: text})
     if context.withheld:
         output.hint(f"not in the image, since they look like secrets: {', '.join(context.withheld)}")
+    for note in context.notes:
+        output.hint(note)
     if dry_run:
         output.answer("\n".join([f"Image: {plan.tag}", "", "Built from:", *(f"  {path}" for path in context.paths)]))
         return

@@ -4,11 +4,22 @@ from openenv.dependency.override import (
     OVERRIDES,
     UPSTREAM,
     asked_for,
+    has_uv_settings,
     in_command,
     in_pyproject,
     in_requirements,
+    sought_in_command,
+    sought_in_project,
+    sought_in_requirements,
 )
-from openenv.dependency.wheel import DISTRIBUTION, Dependency, Wheel, installed_dependency, is_released
+from openenv.dependency.wheel import (
+    DISTRIBUTION,
+    Dependency,
+    Wheel,
+    installed_dependency,
+    is_released,
+    runs_released,
+)
 
 __all__ = [
     "DISTRIBUTION",
@@ -17,9 +28,14 @@ __all__ = [
     "Dependency",
     "Wheel",
     "asked_for",
+    "has_uv_settings",
     "in_command",
     "in_pyproject",
     "in_requirements",
     "installed_dependency",
     "is_released",
+    "runs_released",
+    "sought_in_command",
+    "sought_in_project",
+    "sought_in_requirements",
 ]

@@ -1,6 +1,7 @@
 """An environment asks for OpenEnv's distribution and gets this one: where its files name the other, and what then.
 
-Text in, text out; what is not changed stays as it was, to the byte. Where the changed text goes is decided by who asks.
+And where they ask for this one, and leave it to an index to have it. Text in, text out; what is not changed stays as
+it was, to the byte. Where the changed text goes is decided by who asks.
 """
 
 import re
@@ -8,7 +9,20 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["OVERRIDES", "UPSTREAM", "asked_for", "in_command", "in_pyproject", "in_requirements"]
+from openenv.dependency.wheel import DISTRIBUTION
+
+__all__ = [
+    "OVERRIDES",
+    "UPSTREAM",
+    "asked_for",
+    "has_uv_settings",
+    "in_command",
+    "in_pyproject",
+    "in_requirements",
+    "sought_in_command",
+    "sought_in_project",
+    "sought_in_requirements",
+]
 
 UPSTREAM = ("openenv", "openenv-core")
 """What this runtime stands in for."""
@@ -29,6 +43,11 @@ _WORD = re.compile(
     rf"|(?<=\s)(?:openenv(?:[-_.]core)?(?:\[[^\]\s]*\])?(?:[=!~]=[^\s;&|]*)?|{_ADDRESS})(?=\s|[;&|<>]|$)",
     re.IGNORECASE,
 )
+# This distribution by its name, and not at an address, in a path or with more to the name.
+_SOUGHT = re.compile(
+    rf"(?<![\w./-]){DISTRIBUTION.replace('-', '[-_.]')}(?![\w./-])(?!\s*(?:\[[^\]]*\]\s*)?@)", re.IGNORECASE
+)
+_ELSEWHERE = re.compile(r"(?!file:)[\w+]+://")
 _ENDS_COMMAND = re.compile(r"[;|&]|(?<!\\)\r?\n")
 
 
@@ -72,6 +91,43 @@ def in_command(text: str, requirement: str) -> str:
     return "".join([*parts, text[position:]])
 
 
+def sought_in_project(pyproject: str, lock: str = "") -> bool:
+    """Whether a project asks for this distribution and leaves it to an index to have it.
+
+    Args:
+        pyproject: Its `pyproject.toml`, where the sources of uv may say where it is.
+        lock: Its `uv.lock`, which may name an index that had it.
+    """
+    if DISTRIBUTION in map(_name, _table(pyproject, "tool", "uv", "sources")):
+        return False
+    return any(map(_SOUGHT.match, _all_requirements(pyproject))) and not _is_locked_elsewhere(lock)
+
+
+def sought_in_requirements(text: str) -> bool:
+    """Whether a file of requirements asks for this distribution and leaves it to an index to have it."""
+    return any(_SOUGHT.match(line.strip()) for line in text.splitlines())
+
+
+def sought_in_command(text: str) -> bool:
+    """Whether a shell command has pip or uv install this distribution and leaves it to an index to have it."""
+    return any(_SOUGHT.search(text, begin, end) for begin, end in _installs(text))
+
+
+def has_uv_settings(pyproject: str) -> bool:
+    """Whether a project holds settings of uv, all of which a `uv.toml` beside it would hide, the sources apart."""
+    return bool(_table(pyproject, "tool", "uv").keys() - {"sources"})
+
+
+def _is_locked_elsewhere(lock: str) -> bool:
+    """Whether a lock says where everybody finds it, which a folder of the machine that made the lock is not."""
+    packages = _loaded(lock).get("package")
+    for package in packages if isinstance(packages, list) else []:
+        if isinstance(package, dict) and package.get("name") == DISTRIBUTION:
+            source = package.get("source")
+            return isinstance(source, dict) and any(map(_ELSEWHERE.match, map(str, source.values())))
+    return False
+
+
 def _installs(text: str) -> Iterator[tuple[int, int]]:
     """Find the arguments of commands that install: from the word to where the command ends."""
     for found in _INSTALL.finditer(text):
@@ -88,16 +144,21 @@ def _all_requirements(pyproject: str) -> Iterator[str]:
     yield from _project(pyproject, "dependencies")
     tables = (("project", "optional-dependencies"), ("dependency-groups",), ("tool", "uv", "constraint-dependencies"))
     for table in (*tables, ("tool", "uv", "dev-dependencies"), ("tool", "uv", "override-dependencies")):
-        said: Any = _loaded(pyproject)
-        for key in table:
-            said = said.get(key, {}) if isinstance(said, dict) else {}
+        said = _table(pyproject, *table[:-1]).get(table[-1])
         for group in said.values() if isinstance(said, dict) else [said]:
             yield from _strings(group)
 
 
 def _project(pyproject: str, key: str) -> list[str]:
-    project = _loaded(pyproject).get("project")
-    return _strings(project.get(key)) if isinstance(project, dict) else []
+    return _strings(_table(pyproject, "project").get(key))
+
+
+def _table(text: str, *keys: str) -> dict[str, Any]:
+    """Give a table, or an empty one."""
+    said: Any = _loaded(text)
+    for key in keys:
+        said = said.get(key) if isinstance(said, dict) else None
+    return said if isinstance(said, dict) else {}
 
 
 def _loaded(pyproject: str) -> dict[str, Any]:

@@ -16,7 +16,16 @@ from pathlib import Path
 
 from openenv.errors import ScaffoldError
 
-__all__ = ["DISTRIBUTION", "Dependency", "Wheel", "build_wheel", "installed_dependency", "is_released", "package_files"]
+__all__ = [
+    "DISTRIBUTION",
+    "Dependency",
+    "Wheel",
+    "build_wheel",
+    "installed_dependency",
+    "is_released",
+    "package_files",
+    "runs_released",
+]
 
 DISTRIBUTION = "openenv-runtime"
 _EXTRA = "fast"  # environments are there to be served; who only drives them needs no more than the base
@@ -80,10 +89,18 @@ def installed_dependency(name: str = DISTRIBUTION, package: Path = _PACKAGE) -> 
             hint=f"run `pip install -e .` where the pyproject.toml of {name} is",
             exit_code=1,
         ) from error
-    if is_released(installed.version, installed.read_text("direct_url.json")):
+    if _is_released(installed):
         return Dependency(installed.version)
     contents = package_files(package) | package_files(package.with_name("openenv_core"))
     return Dependency(installed.version, build_wheel(installed.version, contents, _metadata_files(installed)))
+
+
+def runs_released(name: str = DISTRIBUTION) -> bool:
+    """Whether an index can be expected to have the runtime that is running now; what is not installed, none has."""
+    try:
+        return _is_released(distribution(name))
+    except PackageNotFoundError:
+        return False
 
 
 def is_released(version: str, direct_url: str | None) -> bool:
@@ -94,6 +111,10 @@ def is_released(version: str, direct_url: str | None) -> bool:
         direct_url: Text of `direct_url.json`, there when a folder, a file or a repository was installed (PEP 610).
     """
     return direct_url is None and "dev" not in version and "+" not in version
+
+
+def _is_released(installed: Distribution) -> bool:
+    return is_released(installed.version, installed.read_text("direct_url.json"))
 
 
 def package_files(package: Path) -> dict[str, bytes]:

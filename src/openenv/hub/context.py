@@ -44,6 +44,7 @@ class Context:
         replaced: Files whose text is another one than in the folder, or that are not there at all.
         withheld: What would have been sent, but looks like a secret.
         leading_out: Links that lead out of the folder, and so nowhere in the image.
+        notes: What the image gets that the folder does not seem to say.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class Context:
     replaced: Mapping[str, bytes] = field(default_factory=dict)
     withheld: tuple[str, ...] = ()
     leading_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def write_to(self, stream: IO[bytes]) -> None:
         """Write the archive.

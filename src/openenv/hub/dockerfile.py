@@ -1,4 +1,4 @@
-"""What publishing changes in a Dockerfile: the base and a variable of the image that is built last. Text in, text out.
+"""What publishing changes in a Dockerfile: the base, a variable, and paths that are not there. Text in, text out.
 
 A Dockerfile is read as its instructions, so that a FROM in a comment, in a shell script or in an earlier stage is not
 taken for the one that counts. Everything that is not changed stays as it was, to the byte. What the changes are for is
@@ -11,7 +11,15 @@ from dataclasses import dataclass
 
 from openenv.errors import ConfigurationError
 
-__all__ = ["Instruction", "copied_paths", "exposed_port", "instructions", "with_base_image", "with_variable"]
+__all__ = [
+    "Instruction",
+    "copied_paths",
+    "exposed_port",
+    "instructions",
+    "with_base_image",
+    "with_variable",
+    "without_path",
+]
 
 _DIRECTIVE = re.compile(r"#\s*(\w+)\s*=\s*(\S+)\s*$")
 _HEREDOC = re.compile(r"\s\d*<<-?([\"']?)([A-Za-z_][\w.-]*)\1(?=\s|$)")
@@ -134,19 +142,39 @@ def exposed_port(text: str) -> int | None:
 
 def copied_paths(text: str) -> list[str]:
     """List what is copied from the folder under a plain path: patterns, variables and the whole folder are left out."""
-    found = []
-    for each in instructions(text):
-        words = each.text.replace(_escape(text), " ").split()[1:]
-        while words and words[0].startswith("--"):
-            if words.pop(0).startswith("--from="):
-                words = []
-        if (
-            each.keyword in ("COPY", "ADD")
-            and not "".join(words[:1]).startswith("[")
-            and not _HEREDOC.search(each.text)
-        ):
-            found += [path.removeprefix("./").strip("/") for path in words[:-1] if _PLAIN_PATH.fullmatch(path)]
-    return [path for path in found if path not in ("", ".")]
+    escape = _escape(text)
+    found = [path for each in instructions(text) for path in _sources(each, escape) if _PLAIN_PATH.fullmatch(path)]
+    return [path for each in found if (path := _normal(each)) not in ("", ".")]
+
+
+def without_path(text: str, path: str) -> str:
+    """Neither copy nor mount a path of the folder; a COPY of nothing else goes, an exec form or a pattern stays."""
+    escape = _escape(text)
+    gap = rf"(?:\s|{re.escape(escape)}[ \t]*\r?\n)+"
+    word = re.compile(rf"(?<=\s)(?:\./)?{re.escape(path)}{gap}")
+    mount = re.compile(rf"\s--mount=(?:\S*,)?(?:source|src)=(?:\./)?{re.escape(path)}(?:,\S*)?(?=\s)")
+    for each in reversed(instructions(text)):
+        kept = each.text
+        if path in (sources := [_normal(source) for source in _sources(each, escape)]):
+            kept = "" if set(sources) == {path} else word.sub("", kept, count=1)
+        elif each.keyword == "RUN":
+            kept = mount.sub("", kept)
+        text = text[: each.start] + kept + text[each.end :]
+    return text
+
+
+def _sources(instruction: Instruction, escape: str) -> list[str]:
+    """List what an instruction copies from the folder, word by word."""
+    words = instruction.text.replace(escape, " ").split()[1:]
+    while words and words[0].startswith("--"):
+        if words.pop(0).startswith("--from="):
+            words = []
+    is_other = "".join(words[:1]).startswith("[") or _HEREDOC.search(instruction.text)
+    return [] if is_other or instruction.keyword not in ("COPY", "ADD") else words[:-1]
+
+
+def _normal(path: str) -> str:
+    return path.removeprefix("./").strip("/")
 
 
 def _stages(found: Sequence[Instruction], text: str) -> list[_From]:

@@ -6,17 +6,15 @@ Dockerfile, and which of its lines another base changes by `dockerfile`.
 
 import contextlib
 import re
-import tomllib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from openenv import engine
-from openenv.dependency import UPSTREAM, asked_for
 from openenv.errors import BuildFailed, ConfigurationError, EngineFailed
 from openenv.hub.context import Context, read_context
 from openenv.hub.dockerfile import with_base_image
-from openenv.hub.override import is_concerned, with_runtime
+from openenv.hub.override import is_concerned, runtime_notes, with_runtime
 
 __all__ = [
     "DOCKERFILES",
@@ -28,7 +26,6 @@ __all__ = [
     "default_tag",
     "find_dockerfile",
     "push_image",
-    "runtime_note",
 ]
 
 DOCKERFILES = ("server/Dockerfile", "Dockerfile")
@@ -125,6 +122,7 @@ def build_context(folder: Path, dockerfile: str, *, base_image: str | None = Non
 
     Raises:
         ConfigurationError: Something in the folder cannot be read, or the base image has no proper name.
+        ScaffoldError: The runtime is to go along, and cannot be had.
     """
     context = read_context(folder, dockerfile)
     texts = dict(_texts(context, dockerfile))
@@ -134,7 +132,8 @@ def build_context(folder: Path, dockerfile: str, *, base_image: str | None = Non
             raise ConfigurationError(f"{folder / dockerfile} cannot be read as text, so it keeps its base image")
         texts[dockerfile] = with_base_image(texts[dockerfile], base_image)
         changed[dockerfile] = texts[dockerfile].encode()
-    return replace(context, replaced=changed | with_runtime(texts, dockerfile))
+    adapted = with_runtime(texts, dockerfile)
+    return replace(context, replaced=changed | adapted, notes=runtime_notes(texts, adapted, dockerfile))
 
 
 def _texts(context: Context, dockerfile: str) -> Iterator[tuple[str, str]]:
@@ -185,29 +184,3 @@ def push_image(tag: str, on_line: Callable[[str], None]) -> None:
 def advice(logs: str) -> str | None:
     """Say what to do about a build that ended with these lines; None when nobody knows."""
     return next((hint for form, hint in _ADVICE if re.search(form, logs, re.IGNORECASE)), None)
-
-
-def runtime_note(pyproject: str, *, is_released: bool) -> str | None:
-    """Say which runtime the image will have, if that is not what its `pyproject.toml` seems to say.
-
-    Args:
-        pyproject: Text of the environment's `pyproject.toml`.
-        is_released: Whether an index has the version that runs here.
-    """
-    names = asked_for(pyproject)
-    if upstream := names & set(UPSTREAM):
-        return f"the image gets this openenv-runtime in place of {min(upstream)}, which pyproject.toml asks for"
-    if "openenv-runtime" in names and not is_released and "openenv-runtime" not in _sources(pyproject):
-        return (
-            "the openenv-runtime that runs here is not on a package index yet, so the image gets what uv.lock names;"
-            " an environment made by `openenv init` carries it along in wheels/"
-        )
-    return None
-
-
-def _sources(pyproject: str) -> Collection[str]:
-    try:
-        sources = tomllib.loads(pyproject)["tool"]["uv"]["sources"]
-    except (KeyError, TypeError):
-        return ()
-    return sources if isinstance(sources, dict) else ()

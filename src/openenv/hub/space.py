@@ -1,7 +1,8 @@
 """What a Space of an environment is made of: its names, its files, its addresses. Nothing here asks the network.
 
 A Space differs from the folder in two files: the Dockerfile is at its root too, where the Hub looks for it, with the
-changes that were asked for; and the README says how the Space is run. The build runs from the folder's root either way,
+changes that were asked for; and the README says how the Space is run. What else an image needs to have this runtime,
+`override` adds. The build runs from the folder's root either way,
 so no path in the Dockerfile changes. Which files travel at all is decided by `selection`.
 """
 
@@ -14,7 +15,7 @@ from openenv.errors import ConfigurationError
 from openenv.hub import dockerfile, frontmatter
 from openenv.hub.image import DOCKERFILES
 from openenv.hub.manifest import Manifest, read_manifest
-from openenv.hub.override import is_concerned, with_runtime
+from openenv.hub.override import is_concerned, runtime_notes, with_runtime
 from openenv.hub.selection import refuse_secrets, select
 
 __all__ = [
@@ -58,12 +59,14 @@ class SpaceContents:
         files: Every file, by path.
         front_matter: The head of the README, with its dashes.
         withheld: Files that stay here because they look like secrets.
+        notes: What the image gets that the folder does not seem to say.
     """
 
     manifest: Manifest
     files: tuple[SpaceFile, ...]
     front_matter: str
     withheld: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,12 +105,6 @@ def contents_of(
             f"{folder} has no server/Dockerfile and no Dockerfile, so a Space of it cannot be built"
         )
     text = _read(folder / source)
-    for path in dockerfile.copied_paths(text):
-        if path not in files and not any(other.startswith(f"{path}/") for other in files):
-            raise ConfigurationError(
-                f"{source} copies {path}, which is not among the files that are published, so no Space could be built;"
-                " add it, or correct the Dockerfile: it is built from the folder's root"
-            )
     if base_image is not None:
         text = dockerfile.with_base_image(text, base_image)
     text = dockerfile.with_variable(text, INTERFACE_VARIABLE, "true" if interface else "false")
@@ -119,13 +116,21 @@ def contents_of(
         made.append(SpaceFile("Dockerfile.dockerignore", folder / ignored, ignored))
     files |= {file.path: file for file in made}
     texts = {path: _text(file) for path, file in files.items() if is_concerned(path, "Dockerfile")}
-    for path, content in with_runtime(texts, "Dockerfile").items():
+    adapted = with_runtime(texts, "Dockerfile")
+    for path, content in adapted.items():
         origin = files[path].made_from or path if path in files else None
         files[path] = SpaceFile(path, content, origin)
+    for path in dockerfile.copied_paths(_text(files["Dockerfile"])):
+        if path not in files and not any(other.startswith(f"{path}/") for other in files):
+            raise ConfigurationError(
+                f"{source} copies {path}, which is not among the files that are published, so no Space could be built;"
+                " add it, or correct the Dockerfile: it is built from the folder's root"
+            )
     for file in files.values():
         refuse_secrets(file.path, file.content)
     sorted_files = tuple(files[path] for path in sorted(files))
-    return SpaceContents(manifest, sorted_files, frontmatter.front_matter(readme), selection.withheld)
+    notes = runtime_notes(texts, adapted, "Dockerfile")
+    return SpaceContents(manifest, sorted_files, frontmatter.front_matter(readme), selection.withheld, notes)
 
 
 def space_ids(

@@ -9,28 +9,42 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from openenv.dependency import OVERRIDES, UPSTREAM, asked_for, installed_dependency
+from openenv.dependency import (
+    OVERRIDES,
+    UPSTREAM,
+    asked_for,
+    installed_dependency,
+    runs_released,
+    sought_in_project,
+)
 from openenv.errors import ConfigurationError, NotInstalled, StartFailed
 from openenv.runtimes.process import LocalRuntime, serve_command
 
-__all__ = ["UvRuntime", "asks_for_upstream", "clone_command", "install_commands", "override_commands"]
+__all__ = ["UvRuntime", "asks_for_upstream", "clone_command", "install_commands", "lacks_runtime", "override_commands"]
 
 _GIT = "git+"
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
 _LOCKED_UPSTREAM = re.compile(rf'^name = "({"|".join(UPSTREAM)})"\s*$', re.MULTILINE)
 
 
-def install_commands(uv: str, folder: Path, environment: Path) -> list[list[str]]:
+def install_commands(uv: str, folder: Path, environment: Path, wheels: Path | None = None) -> list[list[str]]:
     """Build the commands that install a project's dependencies, and not the project, into an environment of their own.
 
     From its lock file where it has one. Nothing is written into the folder: building it would leave its traces there.
+
+    Args:
+        uv: The command.
+        folder: The project's.
+        environment: Made here.
+        wheels: Has the wheel of this runtime, if the project does not say where that is; no lock of it can, either.
     """
-    if (folder / "uv.lock").exists():
+    if wheels is None and (folder / "uv.lock").exists():
         return [[uv, "sync", "--quiet", "--frozen", "--no-dev", "--no-install-project", "--project", str(folder)]]
     python = str(environment / "bin" / "python")
+    install = [uv, "pip", "install", "--quiet", "--python", python, "--requirements", str(folder / "pyproject.toml")]
     return [
         [uv, "venv", "--quiet", str(environment)],
-        [uv, "pip", "install", "--quiet", "--python", python, "--requirements", str(folder / "pyproject.toml")],
+        [*install, *(["--find-links", str(wheels)] if wheels else [])],
     ]
 
 
@@ -38,6 +52,12 @@ def asks_for_upstream(folder: Path) -> bool:
     """Whether a project, or what it has locked, asks for a distribution that this runtime stands in for."""
     project, locked = (_text(folder / name) for name in ("pyproject.toml", "uv.lock"))
     return not asked_for(project).isdisjoint(UPSTREAM) or _LOCKED_UPSTREAM.search(locked) is not None
+
+
+def lacks_runtime(folder: Path) -> bool:
+    """Whether a project asks for this runtime, does not say where it is, and no index has the one that runs here."""
+    project, locked = (_text(folder / name) for name in ("pyproject.toml", "uv.lock"))
+    return sought_in_project(project, locked) and not runs_released()
 
 
 def override_commands(uv: str, folder: Path, environment: Path, files: Path) -> list[list[str]]:
@@ -122,6 +142,8 @@ class UvRuntime(LocalRuntime):
         env.pop("VIRTUAL_ENV", None)  # uv warns of one that is not the project's
         if asks_for_upstream(folder):
             commands = override_commands(uv, folder, environment, _override_files(temporary / "override"))
+        elif lacks_runtime(folder):
+            commands = install_commands(uv, folder, environment, _override_files(temporary / "override"))
         else:
             commands = install_commands(uv, folder, environment)
         for command in commands:
