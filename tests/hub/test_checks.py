@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from openenv.dependency import runs_released
 from openenv.errors import ConfigurationError
 from openenv.hub.checks import CHECKS, static_checks
 from openenv.hub.report import Result, Status
-from tests.support.folders import environment_folder
+from tests.support.folders import catalogue_copy, environment_folder
 
 Change = Callable[[Path], object]
 
@@ -159,6 +160,18 @@ def test_a_lock_that_nobody_can_check_is_not_passed(tmp_path: Path) -> None:
         found = by_id(folder, uv)["static.lock"]
         assert found.status is Status.NOT_CHECKED
         assert reason in found.outcome.evidence[0]
+
+
+def test_a_lock_that_could_not_name_an_unreleased_runtime_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = catalogue_copy("echo_env", tmp_path)
+    found = by_id(folder)["static.lock"]
+    assert found.status is (Status.FAIL if runs_released() else Status.NOT_CHECKED)
+    monkeypatch.setattr("openenv.hub.checks.runs_released", lambda: True)
+    assert by_id(folder)["static.lock"].outcome.evidence == ("uv.lock is missing",)
+    monkeypatch.setattr("openenv.hub.checks.runs_released", lambda: False)
+    assert "on no package index" in by_id(folder)["static.lock"].outcome.evidence[0]
 
 
 def test_code_of_the_folder_does_not_run(tmp_path: Path) -> None:

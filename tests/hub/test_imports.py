@@ -48,6 +48,26 @@ def test_an_import_says_where_it_stands() -> None:
     assert str(imports_of("\nfrom ..a import b", "server/app.py")[0]) == "server/app.py:2 imports ..a"
 
 
+@pytest.mark.parametrize(
+    ("ladder", "spared"),
+    [
+        ("try:\n    import openenv.core\nexcept ImportError:\n    import core", ["core"]),
+        (
+            "try:\n    import core\nexcept ImportError:\n    try:\n        import openenv_core, openenv\n"
+            "    except ImportError:\n        import other",
+            ["other"],
+        ),
+        ("try:\n    import openenv, core\nexcept ImportError:\n    import other", []),
+        ("try:\n    from ..models import x\nexcept ImportError:\n    from models import x", []),
+        ("try:\n    pass\nexcept ImportError:\n    import other", []),
+        ("import openenv", []),
+    ],
+)
+def test_what_a_ladder_never_comes_to_is_spared(ladder: str, spared: list[str]) -> None:
+    known = Dependencies(declared=frozenset({"openenv-core"}), known=frozenset({"openenv-core"}))
+    assert [found.module for found in imports_of(ladder, "server/x.py") if known.spare(found)] == spared
+
+
 def test_what_is_not_python_raises() -> None:
     with pytest.raises(SyntaxError):
         imports_of("import", "x.py")
@@ -91,6 +111,11 @@ def test_every_name_of_the_runtime_brings_it_and_what_it_brings(name: str) -> No
     found = installed([name])
     assert all(found.provide(top) for top in ("openenv", "openenv_core", "pydantic", "fastapi"))
     assert not found.provide("no_such_module")
+
+
+def test_an_extra_brings_what_it_asks_for() -> None:
+    assert not installed(["openenv-runtime[fast]"]).provide("fastmcp")
+    assert installed(["openenv-core[fast, mcp]>=0.1 ; python_version > '3'"]).provide("fastmcp")
 
 
 def test_what_is_not_installed_is_said() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from openenv.dependency import runs_released, sought_in_project
 from openenv.errors import ConfigurationError
 from openenv.hub.context import read_context
 from openenv.hub.frontmatter import front_matter
@@ -121,7 +122,7 @@ class Folder:
         if of_tests:
             for more in (_table(project, "optional-dependencies"), _table(self.project, "dependency-groups")):
                 lines += [line for group in more.values() for line in _texts(group)]
-        return installed(map(requirement_name, lines), self.locked)
+        return installed(lines, self.locked)
 
     def _toml(self, path: str) -> dict[str, Any]:
         try:
@@ -182,6 +183,8 @@ def _imports(folder: Folder) -> Outcome:
             continue
         for each in found:
             count += 1
+            if known.spare(each):
+                continue
             top = each.module.partition(".")[0]
             if each.level or (folder.layout.owns(each) and not is_standard(top)):
                 if not folder.layout.resolves(each):
@@ -216,6 +219,11 @@ def _project(folder: Folder) -> Outcome:
 
 def _lock(folder: Folder) -> Outcome:
     if "uv.lock" not in folder.files:
+        if sought_in_project(folder.read("pyproject.toml")) and not runs_released():
+            return not_checked(
+                "there is no uv.lock: the openenv-runtime that runs here is on no package index, so none could name it",
+                remedy="`openenv build` and `openenv push` do without, and send that runtime along",
+            )
         return failed("uv.lock is missing", remedy="run `uv lock` in the folder")
     uv = folder.find_uv()
     if uv is None:

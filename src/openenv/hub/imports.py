@@ -8,7 +8,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 
 __all__ = [
@@ -36,6 +36,9 @@ _MISNAMED = {
 _FORGIVING = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 
 
+_EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)""")
+
+
 @dataclass(frozen=True)
 class Import:
     """One import statement's module.
@@ -45,12 +48,14 @@ class Import:
         line: Where it stands.
         module: Dotted; empty in `from . import x`.
         level: Leading dots.
+        instead_of: Imports that were tried before it, rung by rung: it matters only where each rung fails.
     """
 
     path: str
     line: int
     module: str
     level: int = 0
+    instead_of: "tuple[tuple[Import, ...], ...]" = ()
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line} imports {'.' * self.level}{self.module}"
@@ -103,6 +108,13 @@ class Dependencies:
     absent: frozenset[str] = frozenset()
     brings: Mapping[str, Iterable[str]] = field(default_factory=dict)
 
+    def spare(self, found: Import) -> bool:
+        """Whether an import is never come to, since what was tried before it comes from one of them."""
+        rungs = found.instead_of
+        return any(
+            all(not each.level and self.provide(each.module.partition(".")[0]) for each in rung) for rung in rungs
+        )
+
     def provide(self, top: str) -> bool:
         """Whether an import name is known to come from one of them."""
         if top in ("openenv", "openenv_core"):
@@ -124,26 +136,28 @@ def installed(declared: Iterable[str], locked: Iterable[str] = ()) -> Dependenci
     """Look up what is known here of the declared names.
 
     Args:
-        declared: Names of distributions.
+        declared: Requirements; those of their extras come along, too.
         locked: Names in the lock file, which come along.
     """
-    names = frozenset(normalised(name) for name in declared)
+    queue = [(requirement_name(line), _extras(line)) for line in declared]
+    names = frozenset(name for name, _ in queue)
     known = set(names) | {normalised(name) for name in locked}
-    queue = [_RUNTIME if name in RUNTIME_NAMES else name for name in names]
+    queue = [(_RUNTIME if name in RUNTIME_NAMES else name, extras) for name, extras in queue]
     absent = set()
-    seen: set[str] = set()
+    seen: set[tuple[str, frozenset[str]]] = set()
     while queue:
-        name = queue.pop()
-        if name in seen:
+        asked = name, extras = queue.pop()
+        if asked in seen:
             continue
-        seen.add(name)
+        seen.add(asked)
         known.add(name)
         try:
             needed = requires(name) or ()
         except PackageNotFoundError:
             absent.update({name} & names)
             continue
-        queue.extend(requirement_name(line) for line in needed if "extra ==" not in line)
+        wanted = (line for line in needed if (found := _EXTRA.search(line)) is None or normalised(found[1]) in extras)
+        queue.extend((requirement_name(line), _extras(line)) for line in wanted)
     return Dependencies(
         declared=names, known=frozenset(known), absent=frozenset(absent), brings=packages_distributions()
     )
@@ -153,6 +167,11 @@ def requirement_name(line: str) -> str:
     """Take the name out of a requirement such as `numpy>=2 ; python_version < "4"`."""
     match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line)
     return normalised(match[1]) if match else ""
+
+
+def _extras(line: str) -> frozenset[str]:
+    found = re.match(r"[^;@\[]*\[([^\]]*)\]", line)
+    return frozenset(normalised(name.strip()) for name in found[1].split(",")) if found else frozenset()
 
 
 def normalised(name: str) -> str:
@@ -174,7 +193,10 @@ def _imports(node: ast.AST, path: str) -> Iterator[Import]:
         case ast.If(test=test, orelse=otherwise) if _is_type_checking(test):
             yield from _imports_of_all(otherwise, path)
         case ast.Try(handlers=handlers, orelse=otherwise, finalbody=at_last) if any(map(_forgives, handlers)):
-            yield from _imports_of_all([*handlers, *otherwise, *at_last], path)
+            tried = tuple(_imports_of_all(node.body, path))
+            for found in _imports_of_all(handlers, path):
+                yield replace(found, instead_of=(*found.instead_of, *([tried] if tried else [])))
+            yield from _imports_of_all([*otherwise, *at_last], path)
         case _:
             yield from _imports_of_all(ast.iter_child_nodes(node), path)
 
