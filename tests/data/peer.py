@@ -6,6 +6,7 @@ Commands come as lines of JSON, `[name, arguments]`, and each is answered by one
 
 import asyncio
 import contextlib
+import importlib
 import importlib.metadata
 import json
 import os
@@ -283,6 +284,13 @@ def tools_asynchronously(url):
     return asyncio.run(play())
 
 
+def program(folder, name, function, url):
+    """Run a program that was written for it, with an environment's own client."""
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return getattr(importlib.import_module(name), function)(url)
+
+
 # --- Its server, for our client
 
 
@@ -319,7 +327,7 @@ children = []
 COMMANDS = {
     each.__name__: each
     for each in (
-        after_a_failure, asynchronous, distributions, explicit, gathered, generic, impatient, large, plain, reset_only, serve, sessions,
+        after_a_failure, asynchronous, distributions, explicit, gathered, generic, impatient, large, plain, program, reset_only, serve, sessions,
         threaded, too_many, tools, tools_asynchronously, tools_by_step, without_with,
     )
 }  # fmt: skip

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from openenv import Action, Observation, State
 from openenv.env import EnvironmentSpec, spec_of
+from openenv.env.mcp import CallToolObservation
 from openenv.env.signature import ANY_RESET
 from openenv.server.schema import Schemas, document
 from tests.server.peers import http
@@ -55,6 +56,14 @@ def test_schemas_are_those_of_the_classes() -> None:
     assert {"echoed_message", "message_length", "reward", "done"} <= schemas.observation["properties"].keys()
     assert schemas.state["properties"]["cells"]["description"] == "Row by row."
     assert schemas.action is schemas.action  # made once
+
+
+def test_what_an_environment_of_tools_begins_with_calls_none() -> None:
+    schemas = of(observation=CallToolObservation)
+    assert "tool_name" in schemas.observation["required"]
+    assert schemas.described()["reset_observation"]["title"] == "Observation"
+    given = Schemas(EchoAction, CallToolObservation, lambda: None, reset_observation_class=EchoObservation)
+    assert given.described()["reset_observation"]["title"] == "EchoObservation"
 
 
 def test_class_of_the_environment_may_be_known_later() -> None:

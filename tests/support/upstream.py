@@ -4,9 +4,10 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["distribution", "lock_upstream", "write_environment"]
+__all__ = ["distribution", "lock_on_stand_ins", "lock_upstream", "write_environment"]
 
 _FILES = {
     "__init__.py": "",
@@ -149,10 +150,17 @@ CMD ["sh", "-c", "cd /app/env && uvicorn server.app:app --host 0.0.0.0 --port 80
 def lock_upstream(folder: Path, version: str) -> None:
     """Lock an environment that asks for nothing but `openenv`, on a wheel that stands for it and is gone afterwards."""
     with tempfile.TemporaryDirectory() as wheels:
-        distribution(Path(wheels), "openenv", version)
-        lock = [sys.executable, "-m", "uv", "lock", "--quiet", "--offline", "--no-index", "--find-links", wheels]
-        subprocess.run([*lock, "--python", sys.executable], cwd=folder, check=True)
-    assert 'name = "openenv"' in (folder / "uv.lock").read_text()
+        lock_on_stand_ins(folder, Path(wheels), {"openenv": version})
+
+
+def lock_on_stand_ins(folder: Path, wheels: Path, versions: Mapping[str, str]) -> None:
+    """Lock an environment on wheels of these names and versions, which hold nothing and are put where it says."""
+    for name, version in versions.items():
+        distribution(wheels, name, version)
+    lock = [sys.executable, "-m", "uv", "lock", "--quiet", "--offline", "--no-index", "--find-links", str(wheels)]
+    subprocess.run([*lock, "--python", sys.executable], cwd=folder, check=True)
+    written = (folder / "uv.lock").read_text()
+    assert all(f'name = "{name}"' in written for name in versions)
 
 
 def write_environment(folder: Path, *requirements: str) -> Path:

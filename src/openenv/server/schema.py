@@ -11,9 +11,10 @@ from pydantic.json_schema import models_json_schema
 
 from openenv.env import EnvironmentSpec
 from openenv.env.http_models import ResetRequest, ResetResponse, StepRequest, StepResponse
+from openenv.env.mcp.types import CallToolObservation
 from openenv.env.signature import ANY_RESET, LenientJsonSchema, reset_schema
 from openenv.server.client_names import client_names
-from openenv.types import State
+from openenv.types import Observation, State
 
 __all__ = ["Schemas", "document"]
 
@@ -46,6 +47,8 @@ class Schemas:
         self._observation_class = observation_class
         self._spec = spec
         self._state_class = state_class
+        if reset_observation_class is None and observation_class is CallToolObservation:
+            reset_observation_class = Observation  # which calls no tool
         self._reset_observation_class = reset_observation_class
         self.server_capabilities: tuple[str, ...] = ()
         self.page: dict[str, Any] = {}
