@@ -79,7 +79,8 @@ def test_it_says_what_it_is(folder: Path, url: str) -> None:
         schema = client.get("/schema").json()
     assert said["readme_content"].startswith("# ")
     assert len(said["description"]) > 30
-    assert schema["client"]["package"] == folder.name
+    if folder.name != "gym_env":  # whose models are made of the spaces, by Gymnasium's half of the runtime
+        assert schema["client"]["package"] == folder.name
     fields = [*schema["action"]["properties"].values(), *schema["observation"]["properties"].values()]
     assert all("description" in field for field in fields)
 
@@ -97,6 +98,9 @@ def test_its_page_draws_and_offers_what_can_be_done(folder: Path, url: str) -> N
         shown = ask("view")
         if folder.name == "echo_env":  # as the scaffold makes it
             assert shown == {"html": None, "actions": []}
+            return
+        if folder.name == "gym_env":  # the frame alone, from which clients make it again
+            assert (shown["html"][:8], shown["actions"]) == ("<pre>o  ", [])
             return
         assert shown["html"].startswith("<style>")
         assert shown["actions"]

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from openenv.env import spec_of
+from openenv.env.mcp import CallToolAction
 from openenv.server.client_names import ClientNames, client_names
 from openenv.server.schema import Schemas
 from tests.server.peers import http
@@ -96,6 +97,14 @@ def test_names_are_those_under_which_the_package_gives_them_away(lay: Lay) -> No
 )
 def test_base_may_be_named_in_other_ways(lay: Lay, client: str) -> None:
     assert client_names(lay({"pyproject.toml": _PROJECT, "client.py": client}), OwnAction) == FOUND
+
+
+def test_client_of_tools_takes_calls_of_tools(lay: Lay) -> None:
+    client = "from openenv.client import MCPToolClient as Base\nclass OwnEnv(Base): ...\n"
+    given = "from .client import OwnEnv\nfrom .models import CallToolAction, OwnAction\n"
+    made = lay({"pyproject.toml": _PROJECT, "client.py": client, "__init__.py": given})
+    assert client_names(made, CallToolAction) == ClientNames("own_env", "OwnEnv", "CallToolAction")
+    assert client_names(made, OwnAction) is None
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openenv.errors import ConfigurationError
 from openenv.hub.report import Report, Result, Status
 from openenv.testing import check_environment, check_folder, check_image
+from openenv.types import Observation
 from tests.support.echo import EchoAction, EchoEnvironment, EchoObservation
 from tests.support.folders import environment_folder
 from tests.testing import bad
@@ -70,6 +72,24 @@ def test_the_observation_class_is_given_where_nothing_says_it() -> None:
     with pytest.raises(ConfigurationError, match="or give observation_class"):
         check_environment(Untyped, EchoAction)
     check_environment(Untyped, EchoAction, observation_class=EchoObservation)
+
+
+class Asking(EchoEnvironment):
+    """Observes something of its own at a reset."""
+
+    def reset(self, *args: Any, **options: Any) -> Any:
+        super().reset(*args, **options)
+        return Question(prompt="Well?")
+
+
+class Question(Observation):
+    prompt: str
+
+
+def test_a_reset_may_observe_something_of_its_own() -> None:
+    with pytest.raises(AssertionError, match="reset: it has 'prompt'"):
+        check_environment(Asking, EchoAction)
+    check_environment(Asking, EchoAction, reset_observation_class=Question)
 
 
 @pytest.mark.timeout(60)

@@ -84,7 +84,8 @@ class Walls:
                 _mount("tmpfs", target, "tmpfs", _NOSUID | _NODEV, "size=4k,mode=000")
         home = self.root / HOME[1:]
         home.mkdir()
-        (self.root / "tmp").symlink_to(HOME)
+        if not (temporary := self.root / "tmp").exists():  # it does where a Python that lives below it is shown
+            temporary.symlink_to(HOME)
         _set_attributes(self.root, _ATTR_RDONLY | _ATTR_NOSUID)
         options = f"size={self.disk_mb}m,nr_inodes={self.files},mode=700,uid={user},gid={group}"
         _mount("tmpfs", home, "tmpfs", _NOSUID | _NODEV, options)

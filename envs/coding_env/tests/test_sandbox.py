@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 
 import pytest
@@ -171,6 +172,16 @@ def test_hidden_tests_stay_hidden_where_the_package_is_installed_beside_python(
         within = fresh.run(f"open({str(package / 'server' / 'tasks.py')!r})")
     assert beside.stdout == "True\n"
     assert "PermissionError" in (within.exception or "")
+
+
+def test_python_may_live_below_tmp(walled: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    with TemporaryDirectory(dir="/tmp") as python:
+        monkeypatch.setattr("coding_env.server.sandbox._PYTHON", [*_PYTHON, python])
+        with Sandbox(Isolation.FULL, LIMITS) as fresh:
+            outcome = fresh.run(
+                "import os, tempfile\nprint(os.path.dirname(tempfile.mkstemp()[1]), os.listdir('/tmp'))"
+            )
+    assert outcome.stdout == f"/sandbox {[Path(python).name]}\n"
 
 
 def test_what_outlives_a_step_stands_still_until_the_next(sandbox: Sandbox) -> None:

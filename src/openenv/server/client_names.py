@@ -15,6 +15,7 @@ from typing import Any
 __all__ = ["ClientNames", "client_names"]
 
 _BASE, _BASE_HOMES = "EnvClient", ("openenv", "openenv.client")
+_OF_TOOLS, _TOOL_CALL = ("MCPToolClient", "MCPClientBase"), "CallToolAction"
 _FOLDERS_UP = 3  # from an environment's module to the folder of its package; the scaffold has one between them
 
 
@@ -93,24 +94,36 @@ def _given_away(folder: Path) -> list[_Given]:
 
 
 def _clients(source: Path, action: str) -> set[str]:
-    """Name the classes of a file whose base is `EnvClient[action, ...]`."""
+    """Name the classes of a file whose base is `EnvClient[action, ...]`, or is made for calls of tools if these are."""
     tree = _parsed(source)
-    known = {
-        alias.asname or alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module in _BASE_HOMES
-        for alias in node.names
-        if alias.name == _BASE
-    }
-    known |= {f"{home}.{_BASE}" for home in _BASE_HOMES}
+    known = _known_as(tree, _BASE)
+    of_tools = _known_as(tree, *_OF_TOOLS) if action == _TOOL_CALL else set()
     return {
         node.name
         for node in tree.body
         if isinstance(node, ast.ClassDef)
         for base in node.bases
-        if isinstance(base, ast.Subscript) and ast.unparse(base.value) in known
-        if isinstance(base.slice, ast.Tuple) and ast.unparse(base.slice.elts[0]) == action
+        if ast.unparse(base) in of_tools or _takes(base, known, action)
     }
+
+
+def _known_as(tree: ast.Module, *classes: str) -> set[str]:
+    """Say what a file may call classes of ours."""
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module in _BASE_HOMES
+        for alias in node.names
+        if alias.name in classes
+    }
+    return imported | {f"{home}.{name}" for home in _BASE_HOMES for name in classes}
+
+
+def _takes(base: ast.expr, known: set[str], action: str) -> bool:
+    """Tell whether a base is `EnvClient[action, ...]`."""
+    if not isinstance(base, ast.Subscript) or ast.unparse(base.value) not in known:
+        return False
+    return isinstance(base.slice, ast.Tuple) and ast.unparse(base.slice.elts[0]) == action
 
 
 def _parsed(source: Path) -> ast.Module:

@@ -37,6 +37,7 @@ def check_environment(
     action_class: type[BaseModel],
     *,
     observation_class: type[BaseModel] | None = None,
+    reset_observation_class: type[BaseModel] | None = None,
     actions: Actions | None = None,
 ) -> None:
     """Check an environment in this process, for use in its author's own tests.
@@ -45,13 +46,14 @@ def check_environment(
         environment: Its class, a factory, or one instance.
         action_class: What actions are validated against.
         observation_class: What it returns; by default what `Environment[Action, Observation, State]` says.
+        reset_observation_class: What `reset` returns, where that is another class.
         actions: What to try, as JSON objects; by default some are made up from the schema of `action_class`.
 
     Raises:
         AssertionError: A rule is broken, or cannot be checked; the message lists each with its evidence and remedy.
         ConfigurationError: `environment` is none, or does not say what it observes.
     """
-    subject = LocalSubject(environment, action_class, observation_class, actions)
+    subject = LocalSubject(environment, action_class, observation_class, actions, reset_observation_class)
     with contextlib.suppress(FactoryFailed):  # the rules will tell
         subject.read_schemas()
     results = run(RULES, subject)

@@ -79,10 +79,12 @@ class LocalSubject(Subject):
         action_class: type[BaseModel],
         observation_class: type[BaseModel] | None,
         actions: Sequence[Mapping[str, Any]] | None,
+        reset_observation_class: type[BaseModel] | None = None,
     ) -> None:
         self._source = EnvironmentSource(environment)
         self._action_class = action_class
         self._observation_class = observation_class
+        self._reset_observation_class = reset_observation_class
         self.given_actions = actions
 
     @functools.cached_property
@@ -95,8 +97,10 @@ class LocalSubject(Subject):
         assert spec is not None  # open() has learned it
         observation = self._observation_class or _observation_class(spec.environment_class)
         known = spec
-        found = ServedSchemas(self._action_class, observation, lambda: known)
-        return {"action": found.action, "observation": found.observation, "state": found.state}
+        first = self._reset_observation_class
+        found = ServedSchemas(self._action_class, observation, lambda: known, reset_observation_class=first)
+        schemas = {"action": found.action, "observation": found.observation, "state": found.state}
+        return schemas if found.reset_observation is None else {**schemas, "reset_observation": found.reset_observation}
 
     def read_schemas(self) -> None:
         """Find out now whether there are any.
