@@ -134,7 +134,11 @@ def test_it_is_healthy_soon(folder: Path, record_property: Callable[[str, object
 @pytest.mark.parametrize(
     ("manifest", "arguments", "complaint"),
     [
-        (None, [], "has no openenv.yaml, so it is no environment; go to one, or name its folder"),
+        (
+            None,
+            [],
+            "has no openenv.yaml, so it is no environment; go to one, or name its folder, or where an app is by --app",
+        ),
         ("name: [my_env\n", [], "openenv.yaml is not YAML: line 2: expected ',' or ']'"),
         ("name: my_env\nport: http\n", [], "`port` is 'http'; it must be a whole number from 0 to 65535"),
         ("name: my_env\napp: server\n", [], "`app` is 'server'; write it as module:attribute, such as server.app:app"),
@@ -357,6 +361,15 @@ def test_signal_stops_it_with_exit_0(number: signal.Signals, mode: list[str], fo
         assert serving.stop(number) == 0
         assert time.perf_counter() - since < 5
         assert serving.said.endswith("Ctrl-C stops it.\n")
+
+
+def test_interrupt_that_is_swallowed_during_the_import_ends_it_with_exit_130(folder: Path) -> None:
+    swallowing = "import signal, weakref\n\nclass Thing: ...\n\nthing = Thing()\n"
+    swallowing += "reference = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))\ndel thing\n"
+    (folder / "server/app.py").write_text(APP + swallowing)
+    code, said = _failed(folder, "--port", "0")
+    assert code == 130
+    assert "Serving" not in said
 
 
 @pytest.mark.parametrize("mode", [[], ["--workers", "2"]])

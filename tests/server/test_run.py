@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,16 @@ def test_taken_port_is_refused_and_named() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"port {port} on 127.0.0.1 is taken .* or 0 for any"):
             bind("127.0.0.1", port)
+
+
+@pytest.mark.timeout(40)  # it starts processes
+@pytest.mark.parametrize("settings", [{}, {"workers": 2}, {"reload": True}])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_right_after_the_first_word_ends_it_in_good_order(
+    number: signal.Signals, settings: dict[str, Any], package: Path
+) -> None:
+    (package / "room/door.py").write_text("from fastapi import FastAPI\n\napp = FastAPI()\n")
+    run("room.door:app", port=0, log_level="error", on_bound=lambda _: signal.raise_signal(number), **settings)
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 """`openenv.server.serving`: a server that stops lets calls under way finish, and leaves the process alive."""
 
+import asyncio
 import os
 import signal
 import socket
 import threading
+import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,7 +16,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from openenv.server.run import bind, url_of
-from openenv.server.serving import DrainingServer, table_of
+from openenv.server.serving import DrainingServer, StopSignals, table_of
 from tests.server.peers import ask, closing, http, reply, ws
 from tests.server.stage import Stage, Staged, app_of
 from tests.support.command import expect_refusal
@@ -114,3 +117,38 @@ def test_signal_ends_the_server_and_not_the_process(number: signal.Signals) -> N
     with bind("127.0.0.1", 0) as listener:
         Killed(uvicorn.Config(app_of(EchoEnvironment), log_level="warning", log_config=None)).run(sockets=[listener])
     assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+class _Thing:
+    """What a weak reference may point to."""
+
+
+def _signal_in_callback(number: int) -> None:
+    """Have a signal arrive where Python prints and forgets whatever its handler raises."""
+    thing = _Thing()
+    reference = weakref.ref(thing, lambda _: signal.raise_signal(number))
+    del thing
+    assert reference() is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_that_comes_while_the_loop_is_made_ends_the_server(number: signal.Signals) -> None:
+    class Early(uvicorn.Config):
+        def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
+            _signal_in_callback(number)
+            return super().get_loop_factory()
+
+    before = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
+    with bind("127.0.0.1", 0) as listener:
+        DrainingServer(Early(app_of(EchoEnvironment), log_level="warning", log_config=None)).run(sockets=[listener])
+    assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+def test_signal_that_comes_before_there_is_anybody_to_stop_is_kept_for_them() -> None:
+    heard: list[int] = []
+    with StopSignals() as signals:
+        _signal_in_callback(signal.SIGINT)
+        signals.tell(lambda number, _: heard.append(number))
+        assert heard == [signal.SIGINT]
+        signal.raise_signal(signal.SIGTERM)
+    assert heard == [signal.SIGINT, signal.SIGTERM]

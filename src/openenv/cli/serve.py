@@ -2,8 +2,12 @@
 
 import os
 import secrets
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -45,7 +49,7 @@ class AppFailed(OpenEnvError):
 def serve(
     path: Annotated[
         str,
-        typer.Argument(metavar="[PATH]", help="The environment's folder, or gym:ID such as 'gym:CartPole-v1'."),
+        typer.Argument(metavar="PATH", help="The environment's folder, or gym:ID such as 'gym:CartPole-v1'."),
     ] = ".",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
@@ -93,11 +97,12 @@ def serve(
     _put(max_sessions=max_sessions, web=web, token=token, allow_host=allow_host, from_manifest=manifest.max_sessions)
     os.chdir(folder)
     sys.path.insert(0, str(folder))
-    from openenv.server import run  # as is the web framework
+    with _interrupt_kept():
+        from openenv.server import run  # as is the web framework
 
-    served = manifest.app if reload or workers > 1 else _imported(manifest.app)
-    if workers > 1:
-        _imported(manifest.app)  # so that a broken app is told once, and not by every worker
+        served = manifest.app if reload or workers > 1 else _imported(manifest.app)
+        if workers > 1:
+            _imported(manifest.app)  # so that a broken app is told once, and not by every worker
     run(
         served,
         host=host,
@@ -107,6 +112,32 @@ def serve(
         log_level="warning",
         on_bound=lambda url: _announce(manifest.name, url, host),
     )
+
+
+@contextmanager
+def _interrupt_kept() -> Iterator[None]:
+    """Make sure of Ctrl-C during imports.
+
+    They run callbacks of weak references, and a KeyboardInterrupt that is raised in one is printed and forgotten.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    asked = False
+
+    def interrupt(number: int, frame: Any) -> None:
+        nonlocal asked
+        asked = True
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if asked:
+        raise KeyboardInterrupt
 
 
 def _put_isolation(isolation: Isolation | None, env_workers: int | None) -> None:
@@ -126,9 +157,14 @@ def _found(path: str, app: str | None) -> "tuple[Manifest, Path]":
         raise ConfigurationError(f"--app {app} is no app of a folder; write it as module:attribute, or leave it out")
     if path.startswith(_GYM):
         target = path.removeprefix(_GYM)
+        if not target:
+            raise ConfigurationError("gym: names no environment; write gym:ID, such as gym:CartPole-v1")
         os.environ["OPENENV_GYM"] = target
         return Manifest(name=target.partition("?")[0], app="openenv.gym.served:app"), Path.cwd()
     folder = Path(path).resolve()
+    if app is None and folder.is_dir() and not (folder / MANIFEST).exists():
+        told = f"{folder} has no {MANIFEST}, so it is no environment"
+        raise ConfigurationError(f"{told}; go to one, or name its folder, or where an app is by --app MODULE:NAME")
     if app is None:
         return read_manifest(folder), folder
     known = read_manifest(folder) if (folder / MANIFEST).is_file() else Manifest(name=folder.name)

@@ -81,22 +81,23 @@ class Cluster:
         self._stopping = False
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT.
+        """Serve until told to stop.
 
         Raises:
             ConfigurationError: A worker died while it started.
         """
         folder = Path(tempfile.mkdtemp(prefix="openenv-"))
-        previous = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             SharedSlots.create(folder / "slots", self._count)
             key = secrets.token_hex(32)  # one for all: a client may come to another worker with its snapshot
             count, settings = self._count, self._settings
             self._supervise([_Worker(self._app, i, count, folder, key, settings) for i in range(count)])
         finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
             shutil.rmtree(folder, ignore_errors=True)
+
+    def stop(self, *_: object) -> None:
+        """Have `run` stop the workers and return; may be called by a signal."""
+        self._stopping = True
 
     def _supervise(self, workers: list[_Worker]) -> None:
         processes: list[SpawnProcess] = []
@@ -131,9 +132,6 @@ class Cluster:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return process
-
-    def _stop(self, *_: object) -> None:
-        self._stopping = True
 
 
 def _stop_all(processes: list[SpawnProcess]) -> None:

@@ -13,7 +13,7 @@ from uvicorn.supervisors import ChangeReload
 
 from openenv.errors import ConfigurationError
 from openenv.server.cluster import Cluster
-from openenv.server.serving import DrainingServer
+from openenv.server.serving import DrainingServer, StopSignals
 
 __all__ = ["MAX_MESSAGE_BYTES", "bind", "import_app", "run", "url_of", "websocket_transport"]
 
@@ -49,9 +49,6 @@ def run(
         raise ConfigurationError("reload and workers need the app by its import path, such as 'server.app:app'")
     if reload and workers > 1:
         raise ConfigurationError("reload goes with one worker: leave one of the two out")
-    listener = bind(host, port)
-    if on_bound is not None:
-        on_bound(url_of(host, listener))
     settings: dict[str, Any] = {
         "host": host,
         "port": port,
@@ -62,14 +59,22 @@ def run(
         "ws_per_message_deflate": False,
         "timeout_graceful_shutdown": _GRACEFUL_S,
     }
-    with listener:
+    with bind(host, port) as listener, StopSignals() as signals:
+        if on_bound is not None:
+            on_bound(url_of(host, listener))
         if workers > 1:
-            Cluster(app, workers=workers, listener=listener, settings=settings).run()
+            cluster = Cluster(app, workers=workers, listener=listener, settings=settings)
+            signals.tell(cluster.stop)
+            cluster.run()
         elif reload:
             config = uvicorn.Config(app, reload=True, **settings)
-            ChangeReload(config, target=DrainingServer(config).run, sockets=[listener]).run()
+            reloader = ChangeReload(config, target=DrainingServer(config).run, sockets=[listener])
+            signals.tell(reloader.signal_handler)
+            reloader.run()
         else:
-            DrainingServer(uvicorn.Config(app, **settings)).run(sockets=[listener])
+            server = DrainingServer(uvicorn.Config(app, **settings))
+            signals.tell(server.handle_exit)
+            server.run(sockets=[listener])
 
 
 def websocket_transport() -> str:
