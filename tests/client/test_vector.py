@@ -263,6 +263,8 @@ def test_wrong_calls_are_refused_before_anything_happens(stage: Stage, flavour: 
     with pytest.raises(UsageError):
         envs.step(says(*"ab"))
     envs.reset(seeds=0)
+    with pytest.raises(UsageError, match="one action was given; write a list"):
+        envs.step(says("a")[0])
     with pytest.raises(ConfigurationError, match="1 actions were given for 2"):
         envs.step(says("a"))
     with pytest.raises(ConfigurationError, match="3 seeds"):

@@ -62,7 +62,7 @@ def test_environment_of_a_module_in_the_current_folder_is_served(tmp_path: Path)
     ("target", "complaint"),
     [
         ("gym:NoSuchEnv-v0", "Gymnasium cannot make 'NoSuchEnv-v0'"),
-        ("gym:", "OPENENV_GYM is not set|names no environment"),
+        ("gym:", "names no environment; write gym:ID"),
         ("gym:CartPole-v1?a", "write its arguments as name=value"),
         ("gym:CartPole-v1?num_envs=none", "num_envs='none': must be a number of 1 or more"),
         ("gym:no_such_module:Env-v0", "there is no module 'no_such_module'"),

@@ -20,7 +20,7 @@ _HEADS = ("sessions", "steps/s", "step p50", "p99", "open p50", "memory each", "
 
 
 def bench(
-    target: Annotated[str, typer.Argument(metavar="[URL | PATH]", help="A server, or an environment's folder.")] = ".",
+    target: Annotated[str, typer.Argument(metavar="URL|PATH", help="A server, or an environment's folder.")] = ".",
     connections: Annotated[
         str, typer.Option(metavar="N,N,...", help="Sessions at once, each on a socket of its own.")
     ] = "1,16,256",

@@ -12,7 +12,7 @@ __all__ = ["stop"]
 
 def stop(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Containers, as `openenv ps` lists them.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Containers, as `openenv ps` lists them.")
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every container of ours, whoever started it.")] = False,
     grace_s: Annotated[

@@ -27,7 +27,7 @@ class Level(enum.StrEnum):
 
 
 def validate(
-    path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="The environment's folder.")] = None,
+    path: Annotated[Path | None, typer.Argument(metavar="PATH", help="The environment's folder.")] = None,
     url: Annotated[str | None, typer.Option(help="A server that runs, in place of a folder.")] = None,
     image: Annotated[str | None, typer.Option(help="An image of the Docker engine, in place of a folder.")] = None,
     level: Annotated[

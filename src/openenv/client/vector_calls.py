@@ -5,7 +5,7 @@ Links of both flavours are asked without waiting, so all of this is plain code.
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, cast
 
 from openenv.client.base import ActT, ClientBase, ObsT, StateT
 from openenv.client.endpoint import Endpoint
@@ -26,6 +26,7 @@ from openenv.errors import (
     UsageError,
 )
 from openenv.protocol import EXTENSIONS, Fault, LinkCall, LinkReply, LinkRequest
+from openenv.types import Action
 
 __all__ = ["LOST", "AnyLink", "Home", "VectorCalls"]
 
@@ -116,7 +117,7 @@ class VectorCalls(Generic[ActT, ObsT, StateT]):
     def _check_dialect(self, number: int, link: AnyLink) -> None:
         if isinstance(link.half, PlainLink) is not self.roster.seats.is_plain(number):
             raise PeerError(
-                f"the server at {self._endpoints[number].url} speaks another dialect than it did; make another vector"
+                f"the server at {self._endpoints[number].shown} speaks another dialect than it did; make another vector"
             )
 
     def _check_entry(self) -> None:
@@ -219,6 +220,8 @@ class VectorCalls(Generic[ActT, ObsT, StateT]):
     def _begin_step(self, actions: Sequence[ActT], indices: Iterable[int] | None, timeout_s: float | None) -> Any:
         """Send actions, and tell whom to wait for."""
         picked = self.roster.pick(indices)
+        if isinstance(cast("object", actions), Action):  # easily written, and the next line would not say so
+            raise UsageError("one action was given; write a list of them, one for each environment")
         if len(actions) != len(picked):
             raise ConfigurationError(f"{len(actions)} actions were given for {len(picked)} environments")
         self._issue(self.roster.step(picked, actions, timeout_s))

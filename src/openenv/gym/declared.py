@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium import Space
 from gymnasium.vector import AutoresetMode
 
-from openenv.client.endpoint import Endpoint
+from openenv.client.endpoint import Endpoint, login
 from openenv.errors import ConfigurationError, ConnectFailed, LocalError, PeerError, Refused
 from openenv.gym.info import ReadInfo, metadata_to_info
 from openenv.gym.models import BESIDE, ENVIRONMENT_KEY, space_beside
@@ -147,10 +147,13 @@ def fetch_schema(endpoint: Endpoint) -> Any:
         Refused: It does not let us in.
         PeerError: It answers something that is not JSON, or does not end.
     """
-    parts = urlsplit(endpoint.url)
+    parts = urlsplit(endpoint.shown)
     scheme = "https" if parts.scheme == "wss" else "http"
-    url = urlunsplit((scheme, parts.netloc, f"{parts.path.removesuffix('/ws')}/schema", parts.query, ""))
-    request = urllib.request.Request(url, headers=dict(endpoint.headers))
+    url = urlunsplit((scheme, parts.netloc, f"{parts.path.removesuffix('/ws')}/schema", "", ""))
+    query = urlsplit(endpoint.url).query
+    request = urllib.request.Request(
+        f"{url}?{query}" if query else url, headers={**login(endpoint.url), **endpoint.headers}
+    )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({} if endpoint.is_local else None))
     try:
         with opener.open(request, timeout=endpoint.connect_timeout_s) as response:
@@ -159,7 +162,8 @@ def fetch_schema(endpoint: Endpoint) -> Any:
         with error:
             raise _answered(url, error.code) from error
     except (OSError, ValueError, http.client.HTTPException) as error:  # the last two for what is not HTTP
-        raise ConnectFailed(f"{url} cannot be fetched: {error}; is the server running?") from error
+        reason = getattr(error, "reason", error)
+        raise ConnectFailed(f"{url} cannot be fetched: {reason}; is the server running?") from error
     if len(body) > _MAX_BYTES:
         raise PeerError(f"{url} is larger than {_MAX_BYTES} bytes")
     try:

@@ -10,17 +10,16 @@ import json
 import time
 import urllib.error
 import urllib.request
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from openenv.client.endpoint import Endpoint, socket_url
+from openenv.client.endpoint import Endpoint, login, socket_url
 from openenv.client.failures import CONNECT_ERRORS, closed_error, connect_error
 from openenv.errors import ConnectFailed, Refused, ReplyTimeout
 from openenv.protocol import Dialect1, GetState, Reset, Step
@@ -86,8 +85,7 @@ class Address:
         """Sent with every request: the token, or else the name and password of the URL."""
         if self.token:
             return {"Authorization": f"Bearer {self.token}"}
-        user = urlsplit(socket_url(self.url)).netloc.rpartition("@")[0]
-        return {"Authorization": f"Basic {b64encode(unquote(user).encode()).decode()}"} if user else {}
+        return login(socket_url(self.url))
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Fetch a page: its status and its text.
@@ -180,7 +178,8 @@ class Address:
         except (OSError, ValueError, http.client.HTTPException) as error:  # the last two for what is not HTTP
             if isinstance(getattr(error, "reason", None), TimeoutError):
                 raise self._late(url) from error
-            raise ConnectFailed(f"{url} cannot be fetched: {error}") from error
+            reason = getattr(error, "reason", error)
+            raise ConnectFailed(f"{url} cannot be fetched: {reason}; is the server running?") from error
 
     def _body(self, response: Any, url: str, deadline: float) -> bytes:
         body = bytearray()
