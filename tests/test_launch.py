@@ -2,18 +2,22 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from openenv import GenericEnvClient
-from openenv.errors import ConfigurationError, NotInstalled, StartFailed
+from openenv.errors import ConfigurationError, NotInstalled, Refused, StartFailed
 from openenv.launch import from_docker_image, from_env, launch, space_image, space_source
 from openenv.runtimes import ProcessRuntime, RuntimeState
 from openenv.runtimes.contract import is_healthy
 from openenv.scaffold import create
 from tests.support.echo import EchoAction, EchoEnv
 from tests.support.providers import ServedContainers, ServedRuntime
+from tests.support.serving import serving
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +159,36 @@ def test_a_provider_that_is_not_ready_is_stopped_and_its_error_told() -> None:
         EchoEnv(provider=provider).reset()
     asyncio.run(play())
     assert names(provider) == ["start", "wait", "stop"] * 2
+
+
+class Shut(ServedRuntime):
+    """Serves what has no socket."""
+
+    def _serve(self) -> str:
+        return self._running.enter_context(serving(FastAPI()))
+
+
+@pytest.mark.parametrize("enter", [lambda env: env, lambda env: env.sync()], ids=["client", "face"])
+def test_a_block_that_cannot_be_entered_stops_what_it_would_have_stopped(enter: Callable[[Any], Any]) -> None:
+    provider = Shut()
+    env = EchoEnv(provider=provider)
+    with pytest.raises(Refused), enter(env):
+        raise AssertionError("entered")
+    assert names(provider) == ["start", "wait", "stop"]
+    env.close()
+
+
+@pytest.mark.parametrize("enter", [lambda env: env, lambda env: env.aio()], ids=["client", "face"])
+def test_an_async_block_that_cannot_be_entered_stops_it_too(enter: Callable[[Any], Any]) -> None:
+    async def play() -> None:
+        with pytest.raises(Refused):
+            async with enter(env):
+                raise AssertionError("entered")
+        assert names(provider) == ["start", "wait", "stop"]
+
+    provider = Shut()
+    env = EchoEnv(provider=provider)
+    asyncio.run(play())
 
 
 def test_a_provider_that_runs_already_is_only_stopped() -> None:

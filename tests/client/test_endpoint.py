@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from openenv.client.endpoint import Endpoint, socket_url
+from openenv.client.endpoint import Endpoint, login, shown, socket_url
 from openenv.errors import ConfigurationError
 
 LIMITS: dict[str, Any] = dict.fromkeys(
@@ -59,3 +59,38 @@ def test_what_is_no_address_is_refused_by_name(base_url: str) -> None:
 )
 def test_servers_on_this_machine_are_told_apart(host: str, is_local: bool) -> None:
     assert Endpoint(url=socket_url(host), headers={}, **LIMITS).is_local is is_local
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "header"),
+    [
+        ("ws://name:s%40cret@host:8000/ws?key=1", "ws://host:8000/ws", {"Authorization": "Basic bmFtZTpzQGNyZXQ="}),
+        ("ws://host/a@b/ws", "ws://host/a@b/ws", {}),
+    ],
+)
+def test_password_and_query_are_not_said(url: str, said: str, header: dict[str, str]) -> None:
+    assert (shown(url), login(url)) == (said, header)
+    assert Endpoint(url=url, **LIMITS).shown == said
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X": "hush\n"},
+        {"X": "\rhush"},
+        {"X": "hush\0"},
+        {"X\r\nY": "hush"},
+        {"": "hush"},
+        {"X:": "hush"},
+        {"\u00dc": ""},
+    ],
+)
+def test_what_is_no_header_is_refused_and_its_value_not_said(headers: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="header") as refused:
+        Endpoint(url="ws://host/ws", headers=headers, **LIMITS)
+    assert "hush" not in str(refused.value)
+
+
+def test_headers_may_say_anything_printable() -> None:
+    headers = {"Authorization": "Bearer schl\u00fcssel", "X-Tab": "a\tb", "x_1": ""}
+    assert Endpoint(url="ws://host/ws", headers=headers, **LIMITS).headers == headers

@@ -5,6 +5,7 @@ import inspect
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import pytest
@@ -136,6 +137,12 @@ def test_what_an_environment_raises_becomes_a_fault_and_is_logged(
 def test_ctrl_c_is_nobodys_fault(call: Callable[..., Any]) -> None:
     with pytest.raises(KeyboardInterrupt):
         call(raising(KeyboardInterrupt()))
+
+
+@every_call
+def test_in_a_thread_it_is_the_environments_own(call: Callable[..., Any]) -> None:
+    with ThreadPoolExecutor(1) as thread, pytest.raises(EnvironmentFailed, match="KeyboardInterrupt: asked to"):
+        thread.submit(call, raising(KeyboardInterrupt("asked to"))).result()
 
 
 @every_call

@@ -13,7 +13,7 @@ from openenv.server.cluster import listen_on_file
 from openenv.server.relay import resumed_link
 from tests.server.lanes import Client, batch, closed_with, messages
 from tests.server.neighbours import worker, workers
-from tests.server.peers import reply, ws
+from tests.server.peers import ask, http, reply, ws
 from tests.support.serving import TRANSPORTS
 
 HI = Step({"message": "Hi"})
@@ -51,6 +51,15 @@ def test_relayed_socket_carries_both_encodings_and_large_frames(pair: tuple[str,
         assert client.connect().resumed
         assert messages(batch(client, "step", [0], [{"message": "x" * 3_000_000}])) == ["x" * 3_000_000]
         assert isinstance(client.ask(HI, 0), Observed)
+
+
+@pytest.mark.parametrize("offered", [None, ["openenv.v1"]])
+def test_session_is_joined_through_any_worker(pair: tuple[str, str], offered: Any) -> None:
+    with http(pair[0]) as client:
+        session = client.post("/reset", headers={"X-Session-Id": "new"}).headers["X-Session-Id"]
+        for number in range(4):
+            with ws(pair[number % 2], additional_headers={"X-Session-Id": session}, subprotocols=offered) as peer:
+                assert ask(peer, {"type": "step", "data": {"message": "Hi"}})["data"]["metadata"]["step"] == number + 1
 
 
 def test_goodbye_through_another_worker_frees_the_places_at_once(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from openenv.errors import EnvironmentFailed
 from openenv.server.workers import WorkerThread
 from tests.server.stage import Stage
 
@@ -53,6 +54,19 @@ async def test_what_a_job_raises_reaches_whoever_waits(error: BaseException) -> 
     else:
         assert raised is error
     assert await worker.submit(lambda: "still here") == "still here"
+    worker.stop()
+
+
+async def test_interrupt_that_a_job_raises_is_a_failure_of_the_environment(caplog: pytest.LogCaptureFixture) -> None:
+    def job() -> None:
+        raise KeyboardInterrupt("x")
+
+    worker = WorkerThread("interrupting")
+    with pytest.raises(EnvironmentFailed, match="KeyboardInterrupt: x"):  # as itself it would end the loop
+        await worker.submit(job)
+    assert await worker.submit(lambda: "still here") == "still here"
+    assert [record.getMessage() for record in caplog.records] == ["an environment raised KeyboardInterrupt"]
+    caplog.clear()
     worker.stop()
 
 

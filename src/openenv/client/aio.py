@@ -84,7 +84,11 @@ class AsyncEnvClient(Generic[ActT, ObsT, StateT]):
         return self
 
     async def __aenter__(self) -> Self:
-        return await self.connect()
+        try:
+            return await self.connect()
+        except BaseException:  # nobody need come to close a client whose block was not entered
+            await self._client._let_go_async()
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

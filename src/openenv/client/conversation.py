@@ -119,8 +119,8 @@ class Conversation:
         self._check()
         if isinstance(request, GetSnapshot | Restore | Fork) and not self.is_numbered:
             raise UnsupportedByServer(
-                f"{self._endpoint.url} cannot save, restore or fork sessions: it speaks dialect 1, which has no words "
-                "for that; serve the environment with openenv-runtime, or repeat the episode from its reset"
+                f"{self._endpoint.shown} cannot save, restore or fork sessions: it speaks dialect 1, which has no "
+                "words for that; serve the environment with openenv-runtime, or repeat the episode from its reset"
             )
         self.is_used = True
         if isinstance(request, GetState) and request.timeout_s is not None:

@@ -46,7 +46,7 @@ def lost(endpoint: Endpoint, cause: ConnectionLost) -> SessionLost:
     """Make the exception for a connection that ended under a session; may wait a moment for the reason."""
     how = _end_of(endpoint.died) if endpoint.died is not None else None
     because = f"its server is gone: {how}" if how else str(cause)
-    return SessionLost(f"the episode at {endpoint.url} is lost: {because}; call reset() to start another")
+    return SessionLost(f"the episode at {endpoint.shown} is lost: {because}; call reset() to start another")
 
 
 def expired(endpoint: Endpoint, request: LinkRequest, limit_s: float | None, *, goes_on: bool) -> ReplyTimeout:
@@ -57,7 +57,7 @@ def expired(endpoint: Endpoint, request: LinkRequest, limit_s: float | None, *, 
         else "so the session cannot be used any more: call reset() to start another"
     )
     return ReplyTimeout(
-        f"no reply to {type(request).__name__.lower()} within {limit_s:g} s from {endpoint.url}; it may have been "
+        f"no reply to {type(request).__name__.lower()} within {limit_s:g} s from {endpoint.shown}; it may have been "
         f"carried out, {fate}. Or allow more time by timeout_s or message_timeout_s"
     )
 
@@ -69,7 +69,7 @@ def is_final(error: ConnectionLost) -> bool:
 
 def connect_error(endpoint: Endpoint, error: Exception) -> OpenEnvError:
     """Translate one of `CONNECT_ERRORS`."""
-    url = endpoint.url
+    url = endpoint.shown
     match error:
         case InvalidStatus():
             return _status_error(url, error)

@@ -215,8 +215,7 @@ class EnvClient(ClientFactories[ActT, ObsT, StateT]):
         return self._face(self)
 
     def __enter__(self) -> Self:
-        self._check_sync()
-        self._connect_now()
+        self._enter()
         return self
 
     def __exit__(
@@ -266,8 +265,7 @@ class EnvClient(ClientFactories[ActT, ObsT, StateT]):
         while self._siblings:
             await self._siblings.pop()._close_async()
         self._leave_family()
-        if self._on_close is not None:
-            await asyncio.to_thread(self._let_go)
+        await self._let_go_async()
         self._end_loop()
 
     def _by_hook(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -290,8 +288,21 @@ class EnvClient(ClientFactories[ActT, ObsT, StateT]):
 
     async def _opened(self) -> AsyncEnvClient[ActT, ObsT, StateT]:
         face = self.aio()
-        await self._connect_async()
+        try:
+            await self._connect_async()
+        except BaseException:  # as in `_enter`
+            await self._let_go_async()
+            raise
         return face
+
+    def _enter(self) -> None:
+        """Connect for a block of `with`. One that is not entered is not left either, so its server goes at once."""
+        self._check_sync()
+        try:
+            self._connect_now()
+        except BaseException:  # whatever it was, nobody need come to close this client
+            self._let_go()
+            raise
 
     def _connect_now(self) -> None:
         if self._connects_first:
@@ -342,6 +353,10 @@ class EnvClient(ClientFactories[ActT, ObsT, StateT]):
         """Take away the server, if it is ours."""
         if self._on_close is not None:
             self._on_close()
+
+    async def _let_go_async(self) -> None:
+        if self._on_close is not None:
+            await asyncio.to_thread(self._let_go)
 
     def _sibling(self) -> Self:
         sibling = copy.copy(self)

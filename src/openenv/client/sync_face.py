@@ -87,8 +87,7 @@ class SyncEnvClient(Generic[ActT, ObsT, StateT]):
         return self._client.aio()
 
     def __enter__(self) -> Self:
-        self._client._check_sync()
-        self._client._connect_now()
+        self._client._enter()
         return self
 
     def __exit__(

@@ -7,6 +7,7 @@ This is the boundary to code that is not ours. Whatever it raises is logged here
 import asyncio
 import functools
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -87,7 +88,7 @@ class EnvironmentAdapter:
         source = f"{self.spec.name}.state"
         try:
             state = self._read_state()
-        except _RAISED as error:
+        except _raised() as error:
             raise _failed(error, source) from error
         return encode_state(state, source=source)
 
@@ -144,7 +145,7 @@ class EnvironmentAdapter:
                 if isinstance(described, EnvironmentMetadata):
                     return described
                 logger.error("%s.get_metadata returned %s", self.spec.name, type(described).__name__)
-            except _RAISED:  # a description is not worth failing for
+            except _raised():  # a description is not worth failing for
                 logger.exception("%s.get_metadata failed", self.spec.name)
         return describe(self.spec.environment_class)
 
@@ -154,7 +155,7 @@ class EnvironmentAdapter:
             return None
         try:
             closing = self.environment.close()
-        except _RAISED:  # at a point where nobody can act on it
+        except _raised():  # at a point where nobody can act on it
             logger.exception("%s.close failed", self.spec.name)
             return None
         return self._closed(closing) if isinstance(closing, Awaitable) else None
@@ -166,7 +167,7 @@ class EnvironmentAdapter:
     async def _closed(self, closing: Awaitable[Any]) -> None:
         try:
             await closing
-        except _RAISED as error:
+        except _raised() as error:
             if _is_cancelling(error):
                 raise
             logger.exception("%s.close failed", self.spec.name)
@@ -208,7 +209,7 @@ class EnvironmentAdapter:
             return _call_async(call, arguments, kept, method.source, encode)
         try:
             value = call(*arguments, **kept)
-        except _RAISED as error:
+        except _raised() as error:
             raise _failed(error, method.source) from error
         return encode(value, source=method.source)
 
@@ -222,7 +223,7 @@ async def _call_async(
 ) -> EncodedT:
     try:
         value = await call(*arguments, **options)
-    except _RAISED as error:
+    except _raised() as error:
         if _is_cancelling(error):
             raise
         raise _failed(error, source) from error
@@ -239,6 +240,13 @@ def _is_cancelling(error: BaseException) -> bool:
     """Tell whether the server gave this call up, rather than something inside the environment being cancelled."""
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _raised() -> tuple[type[BaseException], ...]:
+    """Name what counts as raised by an environment: in a thread also what Ctrl-C raises, but only in the main one."""
+    if threading.current_thread() is threading.main_thread():
+        return _RAISED
+    return (*_RAISED, KeyboardInterrupt)
 
 
 def _failed(error: BaseException, source: str) -> RemoteFault:
@@ -267,7 +275,7 @@ def parse_action(action_class: type[BaseModel], payload: Any) -> BaseModel:
         return _validator_of(action_class)(payload)
     except ValidationError as error:
         raise _invalid(_readable(error)) from error
-    except _RAISED as error:  # a validator of the environment's that raised something of its own
+    except _raised() as error:  # a validator of the environment's that raised something of its own
         logger.exception("a validator of %s raised", action_class.__name__)
         sentence = f"{type(error).__name__} in a validator: {error}"
         raise _invalid([{"type": "validator_error", "loc": [], "msg": sentence}]) from error

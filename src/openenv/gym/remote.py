@@ -7,6 +7,7 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import Error as GymnasiumError
 
+from openenv.client.endpoint import shown
 from openenv.errors import ConfigurationError
 from openenv.gym.client import GymClient
 from openenv.gym.declared import About, Declared, declared_by, fetch_schema
@@ -29,10 +30,11 @@ def make(url: str, *, render_mode: str | None = None, **client_options: Any) -> 
         PeerError: What it declares makes no sense.
     """
     client = GymClient(url, **client_options)
-    declared = declared_by(fetch_schema(client._endpoint), url)
+    declared = declared_by(fetch_schema(client._endpoint), shown(url))
     if declared.about is not None and (vector := declared.about.vector) is not None:
         raise ConfigurationError(
-            f"the server at {url} has a vector of {vector.num_envs} environments; drive it by openenv.gym.make_vec(url)"
+            f"the server at {shown(url)} has a vector of {vector.num_envs} environments; "
+            "drive it by openenv.gym.make_vec(url)"
         )
     return RemoteEnv(client, declared, spec=spec_for(declared, Maker(url, client_options), render_mode))
 
@@ -99,7 +101,7 @@ def spec_for(declared: Declared, maker: Maker, render_mode: str | None) -> EnvSp
     about = declared.about or About()
     if render_mode not in (None, about.render_mode):
         raise ConfigurationError(
-            f"render_mode={render_mode!r} was asked for, but the server at {maker.url} was started with "
+            f"render_mode={render_mode!r} was asked for, but the server at {shown(maker.url)} was started with "
             f"{about.render_mode!r}; start it like openenv serve 'gym:{about.id or 'ID'}?render_mode={render_mode}'"
         )
     if about.id is None:

@@ -12,6 +12,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
+from openenv.client.endpoint import shown
 from openenv.errors import ConfigurationError, UsageError
 from openenv.gym.client import GymClient
 from openenv.gym.declared import About, Declared, Transition, declared_by, fetch_schema
@@ -51,14 +52,16 @@ def make_vec(
         raise ConfigurationError(f"num_envs={num_envs}: must be 1 or more")
     mode = None if autoreset_mode is None else AutoresetMode(autoreset_mode)
     client = GymClient(url, **client_options)
-    declared = declared_by(fetch_schema(client._endpoint), url)
+    declared = declared_by(fetch_schema(client._endpoint), shown(url))
     spec = spec_for(declared, Maker(url, client_options), render_mode)
     env: RemoteVectorEnv | ServedVectorEnv
     if declared.about is not None and (vector := declared.about.vector) is not None:
-        check_vector(vector, num_envs, mode, url)
+        check_vector(vector, num_envs, mode, shown(url))
         env = ServedVectorEnv(client, declared, vector)
     elif num_envs is None:
-        raise ConfigurationError(f"the server at {url} has single environments; say how many to make, by num_envs=")
+        raise ConfigurationError(
+            f"the server at {shown(url)} has single environments; say how many to make, by num_envs="
+        )
     else:
         lanes = LaneSet(url, num_envs, **client_options)
         env = RemoteVectorEnv(lanes, declared, num_envs, mode or AutoresetMode.NEXT_STEP)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from openenv.client.endpoint import shown
 from openenv.errors import PoolClosed, PoolExhausted
 from openenv.pool.placement import Placement, Placing, PoolStats, Server, ServerStats
 
@@ -229,4 +230,4 @@ class Desk(Generic[S]):
 def _described(server: ServerStats) -> str:
     bears = "" if server.bears is None else f", bears {server.bears}"
     error = f"; last error: {server.last_error}" if server.last_error else ""
-    return f"{server.server}: {server.standing.value}, {server.out} out, {server.idle} idle{bears}{error}"
+    return f"{shown(server.server)}: {server.standing.value}, {server.out} out, {server.idle} idle{bears}{error}"

@@ -97,7 +97,9 @@ class Forwarder:
         else:
             await self._hand_over(owner, scope, receive, send)
 
-    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve_socket(self, given: Scope, receive: Receive, send: Send) -> None:
+        scope = {**given}
+        given["query_string"] = b""  # uvicorn will log it, and the id of a session may stand in it
         if scope["server"][0] == str(self._peers[self._index]):
             await self.app(_restored(scope), receive, send)
             return

@@ -48,8 +48,8 @@ class HTTPEnvServer:
         env_name: The name, if one was given.
 
     Raises:
-        ConfigurationError: `env` is no environment, a setting does not parse, two contradict each other, or more
-            sessions are asked for than the class bears.
+        ConfigurationError: `env` is no environment, a class is no model of pydantic, a setting does not parse, two
+            contradict each other, or more sessions are asked for than the class bears.
     """
 
     def __init__(
@@ -65,6 +65,8 @@ class HTTPEnvServer:
         reset_observation_cls: type[BaseModel] | None = None,
         config: ServerConfig | None = None,
     ) -> None:
+        _check_models(action_cls=action_cls, observation_cls=observation_cls)
+        _check_models(reset_observation_cls=reset_observation_cls or BaseModel, state_cls=state_cls or BaseModel)
         self.config = settings(config, max_concurrent_envs, concurrency_config)
         self.env_name = env_name
         self.action_cls, self.observation_cls = action_cls, observation_cls
@@ -190,6 +192,12 @@ def settings(
     if idle_s is not None and config.idle_s == ServerConfig.idle_s:
         missing["idle_s"] = idle_s
     return dataclasses.replace(config, **missing)
+
+
+def _check_models(**classes: Any) -> None:
+    for name, given in classes.items():
+        if not (isinstance(given, type) and issubclass(given, BaseModel)):
+            raise ConfigurationError(f"{name}={given!r} is no model of pydantic; derive it from those of openenv")
 
 
 def _stop_with(app: FastAPI, stop: Callable[[], Awaitable[None]]) -> None:

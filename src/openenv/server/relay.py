@@ -54,7 +54,7 @@ async def relay(path: Path, scope: Scope, receive: Receive, send: Send, *, told:
         owner = await unix_connect(
             str(path),
             f"ws://{headers.get('host', '')}{scope['path']}?{scope.get('query_string', b'').decode('latin-1')}",
-            subprotocols=[Subprotocol(name) for name in scope["subprotocols"]],
+            subprotocols=[Subprotocol(name) for name in scope["subprotocols"]] or None,
             additional_headers=[*passed, *told.items()],
             user_agent_header=None,
             compression=None,

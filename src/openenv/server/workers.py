@@ -5,13 +5,17 @@ server alive for ever, and a hand-over to it costs more.
 """
 
 import asyncio
+import logging
 import queue
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from openenv.errors import EnvironmentFailed
+
 __all__ = ["WorkerThread"]
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _Job = tuple[Callable[[], Any], asyncio.Future[Any], asyncio.AbstractEventLoop]
@@ -99,5 +103,9 @@ def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | Non
         future.set_result(result)
     elif isinstance(error, StopIteration):  # futures refuse to carry it
         future.set_exception(RuntimeError(f"StopIteration: {error}"))
+    elif isinstance(error, KeyboardInterrupt):  # the environment's own: those of Ctrl-C are the main thread's
+        logger.error("an environment raised KeyboardInterrupt", exc_info=error)
+        # As itself it would end the event loop, and the server with it.
+        future.set_exception(EnvironmentFailed("EXECUTION_ERROR", str(error), {"exception": "KeyboardInterrupt"}))
     else:
         future.set_exception(error)

@@ -54,6 +54,7 @@ async def serve_socket(websocket: WebSocket, table: SessionTable, links: Links, 
     if hand_over is not None:
         hand_over(websocket, opening, subprotocol)
         return
+    websocket.scope["query_string"] = b""  # uvicorn is about to log it, and the id of a session may stand in it
     with suppress(WebSocketDisconnect):
         await websocket.accept(subprotocol, HEADERS)
         await AsgiPeer(websocket).serve(opening)
