@@ -19,15 +19,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _PATIENCE_S = 5
 
 
+def _forget_settings() -> None:
+    for name in list(os.environ):
+        if name.startswith("OPENENV_") or name == "ENABLE_WEB_INTERFACE":
+            del os.environ[name]
+
+
+_forget_settings()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "leaves_threads(reason): threads, children or sockets may outlive this test")
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("OPENENV_") or name == "ENABLE_WEB_INTERFACE":
-            monkeypatch.delenv(name)
+def clean_environment() -> Iterator[None]:
+    yield
+    _forget_settings()  # a command that runs in this process has set some, and what is started next must not see them
 
 
 @pytest.fixture(autouse=True)

@@ -182,10 +182,17 @@ def test_replies_kept_for_one_who_acknowledges_nothing_are_bounded(served: Serve
         assert "not acknowledged" in (peer.close_reason or "")
 
 
+class Verbose(EchoEnvironment):
+    """Says a thousand times what it heard; requests as large as its replies would wait for each other."""
+
+    def step(self, action: EchoAction, timeout_s: float | None = None, **options: Any) -> EchoObservation:
+        return self._echo(action.message * 1_000)
+
+
 def test_client_that_does_not_read_holds_up_no_other_and_gets_all_of_its_replies_later(served: Served) -> None:
-    with served(app_of(EchoEnvironment)) as url, Client(url, max_queue=1) as client, Client(url) as other:
+    with served(app_of(Verbose)) as url, Client(url, max_queue=1) as client, Client(url) as other:
         client.lanes(0)
-        calls = [client.begin(Step({"message": "x" * 1_000_000}), 0) for _ in range(12)]
+        calls = [client.begin(Step({"message": "x" * 1_000}), 0) for _ in range(12)]
         other.lanes(0)
         assert isinstance(other.ask(HI, 0), Observed)
         for call in calls:
