@@ -15,7 +15,7 @@ from openenv.protocol import RESUME_HEADER, Batch, BatchReply, Observed, Open, O
 from tests.server.lanes import Client, batch, closed_with, messages
 from tests.server.peers import reply, ws
 from tests.server.stage import AsyncStaged, InlineStaged, Stage, Staged, app_of
-from tests.support.echo import EchoAction, EchoEnvironment, EchoObservation
+from tests.support.echo import EchoAction, EchoEnvironment, EchoObservation, VerboseEcho
 from tests.support.serving import Served
 
 HI = Step({"message": "Hi"})
@@ -182,15 +182,8 @@ def test_replies_kept_for_one_who_acknowledges_nothing_are_bounded(served: Serve
         assert "not acknowledged" in (peer.close_reason or "")
 
 
-class Verbose(EchoEnvironment):
-    """Says a thousand times what it heard; requests as large as its replies would wait for each other."""
-
-    def step(self, action: EchoAction, timeout_s: float | None = None, **options: Any) -> EchoObservation:
-        return self._echo(action.message * 1_000)
-
-
 def test_client_that_does_not_read_holds_up_no_other_and_gets_all_of_its_replies_later(served: Served) -> None:
-    with served(app_of(Verbose)) as url, Client(url, max_queue=1) as client, Client(url) as other:
+    with served(app_of(VerboseEcho)) as url, Client(url, max_queue=1) as client, Client(url) as other:
         client.lanes(0)
         calls = [client.begin(Step({"message": "x" * 1_000}), 0) for _ in range(12)]
         other.lanes(0)

@@ -15,7 +15,7 @@ from openenv.server import conversation
 from openenv.server.conversation import Peer
 from tests.server.peers import ask, reply, step, ws
 from tests.server.stage import InlineStaged, Stage, Staged, app_of
-from tests.support.echo import EchoEnvironment
+from tests.support.echo import EchoEnvironment, VerboseEcho
 from tests.support.serving import TRANSPORTS, serving
 
 Served = Callable[..., AbstractContextManager[str]]
@@ -222,8 +222,8 @@ def test_client_that_does_not_read_is_closed_with_a_reason(served: Served, monke
 
 
 def test_client_that_reads_late_gets_every_reply_in_order(served: Served) -> None:
-    with served(app_of(EchoEnvironment)) as url, ws(url, max_size=None, max_queue=1) as peer:
+    with served(app_of(VerboseEcho)) as url, ws(url, max_size=None, max_queue=1) as peer:
         for number in range(60):
-            peer.send(json.dumps(step(f"{number} " + "x" * 200_000)))
+            peer.send(json.dumps(step(f"{number} " + "x" * 200)))
         echoed = [reply(peer)["data"]["observation"]["echoed_message"].split()[0] for _ in range(60)]
     assert echoed == [str(number) for number in range(60)]

@@ -49,6 +49,13 @@ class EchoEnvironment(Environment[EchoAction, EchoObservation, State]):
         )
 
 
+class VerboseEcho(EchoEnvironment):
+    """Says a thousand times what it heard; requests as large as their replies would wait for each other."""
+
+    def step(self, action: EchoAction, timeout_s: float | None = None, **options: Any) -> EchoObservation:
+        return self._echo(action.message * 1_000)
+
+
 class ThreadedEcho(EchoEnvironment):
     """The same, declared blocking: `sleep 0.5` sleeps, `raise` raises, `exit` exits, `wait` waits for `gate`."""
 
