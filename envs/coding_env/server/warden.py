@@ -156,8 +156,11 @@ class _Heard:
 
     def reply(self, wanted: int) -> dict[str, Any] | None:
         """Give the reply if it is one to that request."""
+        text = self._texts["reply"]
+        if len(text) > _MAX_REPLY_BYTES:  # also when it came to an end in the last piece
+            return None
         try:
-            said = json.loads(self._texts["reply"])
+            said = json.loads(text)
             if said.pop("id") != wanted:
                 return None
             return {key: kind(said[key]) for key, kind in _REPLY.items()}
