@@ -25,7 +25,10 @@ _POLL_S = 0.002
 _WEIGH = """
 import json, pathlib, sys
 from importlib import metadata
-from pip._vendor.packaging.requirements import Requirement
+try:
+    from packaging.requirements import Requirement
+except ImportError:
+    from pip._vendor.packaging.requirements import Requirement
 
 seen, todo = {}, [(sys.argv[1], "")]
 while todo:
