@@ -141,7 +141,7 @@ class Sandbox:
         )
         try:
             refused = self._exchange(None, _START_S)["refused"]
-        except BaseException:
+        except BaseException:  # whatever it was, nobody else would end it
             self.close()
             raise
         if refused is not None:

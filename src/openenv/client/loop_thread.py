@@ -32,7 +32,7 @@ class LoopThread:
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result()
-        except BaseException:
+        except BaseException:  # Ctrl-C above all
             future.cancel()
             raise
 
