@@ -158,9 +158,8 @@ class Link:
     def _serve(self, work: Work) -> None:
         call, index = work
         request, lane = call.request, call.lanes[index]
-        if (
-            type(request) is Batch and request.op == "step" and not self._is_production
-        ):  # the one that must be quick; everybody may
+        # The one that must be quick; everybody may.
+        if type(request) is Batch and request.op == "step" and not self._is_production:
             assert request.data is not None  # a step has some
             outcome = self._sessions[lane].step_at_once(request.data[index], request.timeout_s, raw=call.is_binary)
             if outcome is None:
